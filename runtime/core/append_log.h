@@ -1,0 +1,178 @@
+// A log that grows at its end and is read by other threads while it does: entries never move.
+//
+// Memory is kept for the next attempt (up to kKeptChunks) and is type-stable: a reader that comes late reads entries of
+// another attempt, which it notices by the generation of their owner.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+#include "runtime/core/atomics.h"
+#include "runtime/core/reclaim.h"
+
+namespace stmpy::core {
+
+template <class Entry>
+class AppendLog {
+  struct Chunk {
+    Chunk* previous;
+    Shown<Chunk*> following;
+    Entry* end;
+    Entry entries[1];  // as many as fit before `end`
+  };
+
+ public:
+  // Behind the last entry of a moment. Entry and chunk go together.
+  struct Position {
+    Chunk* chunk = nullptr;
+    Entry* entry = nullptr;
+    bool operator==(const Position&) const = default;
+  };
+
+  // A position that its owner publishes for other threads.
+  class SharedPosition {
+   public:
+    void set(Position position) {
+      chunk_.set(position.chunk);
+      entry_.set(position.entry);
+    }
+    Position get() const { return {chunk_.get(), entry_.get()}; }
+
+   private:
+    Shown<Chunk*> chunk_;
+    Shown<Entry*> entry_;
+  };
+
+  AppendLog() { become_current(first_ = make_chunk(nullptr, kFirstEntries)); }
+  ~AppendLog() {
+    for (Chunk* chunk = first_; chunk;) {
+      Chunk* following = chunk->following.get();
+      std::free(chunk);
+      chunk = following;
+    }
+  }
+  AppendLog(const AppendLog&) = delete;
+  AppendLog& operator=(const AppendLog&) = delete;
+
+  // Makes room for one entry; the only step that can fail (std::bad_alloc), with nothing changed.
+  void reserve() {
+    if (next_.get() == limit_ && !current_->following.get()) {
+      const std::size_t size = static_cast<std::size_t>(current_->end - current_->entries);
+      current_->following.set_release(make_chunk(current_, std::min(size * 2, kLargestChunk)));
+    }
+  }
+  // Needs reserve() before it.
+  template <class... Fields>
+  void push(Fields... fields) {
+    if (next_.get() == limit_) become_current(current_->following.get());
+    Entry* entry = next_.get();
+    *entry = Entry{Shown(fields)...};
+    next_.set_release(entry + 1);
+  }
+
+  Position position() const { return {current_, next_.get()}; }
+  bool empty() const { return next_.get() == first_->entries; }
+  bool empty_since(Position start) const { return next_.get() == start.entry; }
+  // nullptr where nothing is behind `start`.
+  Entry* last_since(Position start) {
+    return empty_since(start) ? nullptr : next_.get() - 1;
+  }
+  void pop() {
+    Entry* last = next_.get() - 1;
+    if (last == current_->entries && current_->previous) {
+      truncate({current_->previous, current_->previous->end});
+    } else {
+      next_.set_release(last);
+    }
+  }
+  void truncate(Position to) {
+    current_ = to.chunk;
+    limit_ = to.chunk->end;
+    next_.set_release(to.entry);
+  }
+
+  // The owner's own ways through it. `visit` may not push.
+  template <class Visit>
+  void forwards(Position start, Visit visit) {
+    forwards_to(start, next_.get(), [&](Entry& entry) {
+      visit(entry);
+      return true;
+    });
+  }
+  template <class Visit>
+  void backwards(Position start, Visit visit) {
+    Chunk* chunk = current_;
+    for (Entry* entry = next_.get(); entry != start.entry;) {
+      if (entry == chunk->entries) {
+        chunk = chunk->previous;
+        entry = chunk->end;
+        if (entry == start.entry) break;
+      }
+      visit(*--entry);
+    }
+  }
+  // For another thread, as an observer (reclaim.h): the entries from `start` to what was there when it looked, until
+  // `visit` returns false. The caller checks before and after that the owner's attempt is still the same: where it is
+  // not, `start` may be half of one attempt's and half of another's.
+  template <class Visit>
+  void observe(Position start, Visit visit) const {
+    if (!start.chunk || start.entry < start.chunk->entries || start.entry > start.chunk->end) return;
+    forwards_to(start, next_.get_acquire(), visit);
+  }
+
+  // Gives back what a large attempt needed. Only when the log is empty.
+  void trim() {
+    Chunk* kept = first_;
+    for (int count = 1; count < kKeptChunks && kept->following.get(); ++count) kept = kept->following.get();
+    if (!kept->following.get()) return;
+    Chunk* chunk = kept->following.get();
+    kept->following.set(nullptr);
+    while (chunk) {
+      Chunk* following = chunk->following.get();
+      reclaim_memory(chunk);
+      chunk = following;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kFirstEntries = 32, kLargestChunk = 4096;
+  static constexpr int kKeptChunks = 6;
+
+  static Chunk* make_chunk(Chunk* previous, std::size_t entries) {
+    void* memory = std::calloc(1, sizeof(Chunk) + (entries - 1) * sizeof(Entry));
+    if (!memory) throw std::bad_alloc();
+    Chunk* chunk = new (memory) Chunk;
+    chunk->previous = previous;
+    chunk->end = chunk->entries + entries;
+    return chunk;
+  }
+  void become_current(Chunk* chunk) {
+    current_ = chunk;
+    limit_ = chunk->end;
+    next_.set_release(chunk->entries);
+  }
+  template <class Visit>
+  static void forwards_to(Position start, Entry* stop, Visit visit) {
+    Entry* entry = start.entry;
+    for (Chunk* chunk = start.chunk; chunk; chunk = chunk->following.get_acquire()) {
+      if (chunk != start.chunk) entry = chunk->entries;
+      const bool last = stop >= chunk->entries && stop <= chunk->end && stop >= entry;
+      Entry* end = last ? stop : chunk->end;
+      for (; entry != end; ++entry) {
+        if (!visit(*entry)) return;
+      }
+      if (last) return;
+    }
+  }
+
+  // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so that the last
+  // entry is always the one before next_.
+  Chunk* first_;
+  Chunk* current_;
+  Entry* limit_;  // current_->end
+  Shown<Entry*> next_;
+};
+
+}  // namespace stmpy::core

@@ -1,0 +1,125 @@
+#include "runtime/core/descriptor.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <new>
+
+#include "runtime/core/host.h"
+#include "runtime/core/schedule.h"
+
+namespace stmpy::core {
+
+Host host{};
+
+#if defined(STMPY_SCHEDULE) && STMPY_SCHEDULE
+thread_local void (*schedule_hook)(Step) = nullptr;
+std::chrono::milliseconds signal_period{50};
+#endif
+
+void SpinLock::yield_processor() { sched_yield(); }
+
+namespace {
+
+// All descriptors there ever were, by id; those without a thread wait for the next one, the smallest id first.
+struct Registry {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Descriptor>> all;
+  std::vector<std::uint32_t> unused;  // a heap; room for all of them is made in advance
+  std::array<std::atomic<Descriptor*>, Record::kLargestThinId + 1> by_thin_id{};
+  std::atomic<std::uint64_t> ages{0};
+};
+
+Registry& registry() {
+  static Registry* the_registry = new Registry;  // never destroyed: threads may outlive static objects
+  return *the_registry;
+}
+
+std::mutex reset_mutex;
+Totals forgotten;
+
+Totals sum() {
+  Totals totals;
+  for (const Descriptor* descriptor : all_descriptors()) {
+    for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
+      totals.values[counter] += descriptor->counters.get(static_cast<Counter>(counter));
+    }
+  }
+  return totals;
+}
+
+}  // namespace
+
+Descriptor::Descriptor(std::uint32_t number) : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {
+  promoted.reserve(4);
+}
+
+bool older(const Descriptor& a, const Descriptor& b) {
+  const std::uint64_t age_of_a = a.age.load(kAcquire), age_of_b = b.age.load(kAcquire);
+  return age_of_a != 0 && (age_of_b == 0 || age_of_a < age_of_b);
+}
+
+void draw_age(Descriptor& self) {
+  if (self.age.load(std::memory_order_relaxed) == 0) self.age.store(registry().ages.fetch_add(1) + 1, kRelease);
+}
+
+Descriptor& adopt_descriptor() {
+  Registry& known = registry();
+  const std::lock_guard guard(known.mutex);
+  if (!known.unused.empty()) {
+    std::pop_heap(known.unused.begin(), known.unused.end(), std::greater<>());
+    Descriptor& descriptor = *known.all[known.unused.back() - 1];
+    known.unused.pop_back();
+    return descriptor;
+  }
+  const auto id = static_cast<std::uint32_t>(known.all.size() + 1);
+  if (known.unused.capacity() < id) known.unused.reserve(2 * id);
+  known.all.push_back(std::make_unique<Descriptor>(id));
+  Descriptor& descriptor = *known.all.back();
+  if (descriptor.thin_id != 0) known.by_thin_id[id].store(&descriptor, std::memory_order_release);
+  return descriptor;
+}
+
+void retire_descriptor(Descriptor& descriptor) {
+  Registry& known = registry();
+  const std::lock_guard guard(known.mutex);
+  known.unused.push_back(descriptor.id);
+  std::push_heap(known.unused.begin(), known.unused.end(), std::greater<>());
+}
+
+Descriptor* descriptor_with_thin_id(std::uint64_t thin_id) {
+  return registry().by_thin_id[thin_id].load(std::memory_order_acquire);
+}
+
+std::vector<Descriptor*> all_descriptors() {
+  Registry& known = registry();
+  const std::lock_guard guard(known.mutex);
+  std::vector<Descriptor*> descriptors;
+  descriptors.reserve(known.all.size());
+  for (const auto& descriptor : known.all) descriptors.push_back(descriptor.get());
+  return descriptors;
+}
+
+void reset_registry_after_fork() {
+  new (&registry().mutex) std::mutex;
+  new (&reset_mutex) std::mutex;
+}
+
+Totals statistics() {
+  Totals totals = sum();
+  const std::lock_guard guard(reset_mutex);
+  for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
+    totals.values[counter] -= std::min(totals.values[counter], forgotten.values[counter]);
+  }
+  return totals;
+}
+
+void reset_statistics() {
+  const Totals now = sum();
+  const std::lock_guard guard(reset_mutex);
+  forgotten = now;
+}
+
+}  // namespace stmpy::core

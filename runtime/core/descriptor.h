@@ -1,0 +1,128 @@
+// One descriptor per thread that runs transactions, pooled and never freed, so that a stale look at one is harmless.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "runtime/core/append_log.h"
+#include "runtime/core/ownership.h"
+#include "runtime/core/parking.h"
+#include "runtime/core/statistics.h"
+#include "runtime/core/status.h"
+
+namespace stmpy::core {
+
+// A pair that an attempt has registered. `owner` is the object; its lowest bit says that the reference belongs to the
+// entry before it, of the same object.
+struct Access {
+  Shown<Record*> record;
+  Shown<std::uintptr_t> owner;
+
+  void* object() const { return reinterpret_cast<void*>(owner.get() & ~std::uintptr_t{1}); }
+  bool counted() const { return (owner.get() & 1) == 0; }
+};
+
+using Slot = std::atomic<void*>;
+
+// How a logged change is taken back where that is not the restoring of a slot: `restore` may not fail, nor run code of the user's.
+struct Change {
+  // Puts `old_value` back and returns the reference that took its place.
+  void* (*restore)(void* object, void* old_value);
+};
+
+// A change of this attempt.
+struct LogEntry {
+  Shown<Record*> record;
+  Shown<void*> object;      // borrowed: the access holds the reference
+  Shown<Slot*> slot;        // null where a Change says how to take it back
+  Shown<void*> old_value;   // a reference (borrowed once undone), or null for an attribute that did not exist
+  Shown<const Change*> change;
+  Shown<void*> thrown_away;  // the reference that the replay took out of its place
+  Shown<std::uint8_t> flags;
+
+  static constexpr std::uint8_t kFirst = 1;   // logged when write ownership was acquired: survives a savepoint's revert
+  static constexpr std::uint8_t kUndone = 2;  // replayed: old_value is back in its place
+  static constexpr std::uint8_t kVoid = 4;    // of a reverted savepoint: says nothing and holds nothing any more
+
+  // The reference that the entry holds and nobody needs any more.
+  void* discarded() const {
+    if (flags.get() & kVoid) return nullptr;
+    return flags.get() & kUndone ? thrown_away.get() : old_value.get();
+  }
+};
+
+// Lives on the stack of the thread that sleeps.
+struct Waiter {
+  Parker* parker;
+  Waiter* next;
+  Waiter** place;  // what points to this one
+};
+
+class Descriptor {
+ public:
+  // --- for the descriptor's life
+  const std::uint32_t id;  // from 1
+  const std::uint32_t thin_id;  // id, or 0 where it does not fit into a thin record
+
+  // --- what other threads act on
+  alignas(64) Word status;
+  std::atomic<std::uint64_t> age{0};  // of the call: 0 = none yet, else smaller is older
+  std::atomic<std::uint32_t> waiting_for_it{0};
+  std::mutex waiters_mutex;
+  Waiter* first_waiter = nullptr;  // who sleeps until the current attempt has ended
+  Parker parker;
+
+  // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record with:
+  // kNoPattern outside of an attempt, when doomed, and `written` also inside of a savepoint, where a held pair may have
+  // to be logged again.
+  alignas(64) std::uint64_t held_pattern = Record::kNoPattern;
+  std::uint64_t written_pattern = Record::kNoPattern;
+  std::uint32_t depth = 0;  // savepoints that are open
+  bool exclusive = false;   // reads="exclusive" from here on
+  AppendLog<Access> accesses;
+  AppendLog<LogEntry> log;
+  // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose references
+  // are being released right now (a finaliser began this one).
+  AppendLog<Access>::SharedPosition first_access;
+  AppendLog<LogEntry>::SharedPosition first_entry;
+  std::array<const Record*, 64> logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
+  Record* claimed = nullptr;  // the one pending claim it has set
+  Attempt blocker;            // whom it conflicted with: the wrapper waits for its end after the revert
+
+  // --- for one call (the attempts of one outermost transaction)
+  Clock::time_point deadline = kNoDeadline;
+  std::vector<Record*> promoted;  // pairs on which an upgrade failed: taken in write mode at the first touch
+  std::uint32_t refusals = 0;     // of the request that is being made
+
+  // --- for the thread
+  Counters counters;
+
+  Status state() const { return Status{status.load()}; }
+  Attempt current() const { return {const_cast<Descriptor*>(this), state().generation()}; }
+  explicit Descriptor(std::uint32_t number);
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+};
+
+// True while that attempt has not ended.
+inline bool in_progress(const Attempt& attempt) {
+  const Status now = attempt.descriptor->state();
+  return now.generation() == attempt.generation && now.in_progress();
+}
+// Older calls go first; calls without an age are younger than all.
+bool older(const Descriptor& a, const Descriptor& b);
+void draw_age(Descriptor& self);
+
+// The registry. `adopt` gives the calling thread a descriptor (std::bad_alloc), `retire` returns it at the thread's end.
+Descriptor& adopt_descriptor();
+void retire_descriptor(Descriptor& descriptor);
+Descriptor* descriptor_with_thin_id(std::uint64_t thin_id);
+// All there are, oldest first; descriptors of ended threads among them.
+std::vector<Descriptor*> all_descriptors();
+// In the child after a fork: the registry's locks anew.
+void reset_registry_after_fork();
+
+}  // namespace stmpy::core

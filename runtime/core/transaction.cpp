@@ -1,0 +1,212 @@
+#include "runtime/core/transaction.h"
+
+#include <new>
+#include <utility>
+
+#include "runtime/core/conflict.h"
+#include "runtime/core/host.h"
+#include "runtime/core/schedule.h"
+
+namespace stmpy::core {
+namespace {
+
+void show_patterns(Descriptor& self) {
+  const bool usable = self.thin_id != 0;
+  self.held_pattern = usable ? Record::held_pattern(self.thin_id) : Record::kNoPattern;
+  self.written_pattern = usable && self.depth == 0 ? Record::written_pattern(self.thin_id) : Record::kNoPattern;
+}
+
+void hide_patterns(Descriptor& self) { self.held_pattern = self.written_pattern = Record::kNoPattern; }
+
+Outcome registered(Descriptor& self, Record& record, void* object) {
+  const auto address = reinterpret_cast<std::uintptr_t>(object);
+  const Access* last = self.accesses.last_since(self.first_access.get());
+  const bool again = last && last->object() == object;
+  self.accesses.push(&record, address | (again ? 1u : 0u));
+  return again ? Outcome::RegisteredAgain : Outcome::Registered;
+}
+
+// The barrier has its answer, or raises.
+void end_request(Descriptor& self) {
+  drop_claim(self);
+  self.refusals = 0;
+}
+
+void undo(LogEntry& entry) {
+  if (entry.flags.get() & (LogEntry::kUndone | LogEntry::kVoid)) return;
+  void* old_value = entry.old_value.get();
+  void* thrown_away;
+  if (Slot* slot = entry.slot.get()) {
+    thrown_away = slot->load(std::memory_order_relaxed);
+    slot->store(old_value, kRelease);
+  } else {
+    thrown_away = entry.change.get()->restore(entry.object.get(), old_value);
+  }
+  entry.thrown_away.set(thrown_away);
+  entry.flags.set(entry.flags.get() | LogEntry::kUndone);
+}
+
+// Releases everything, then ends the attempt, then wakes who waits for that: waking earlier loses wake-ups.
+void end_attempt(Descriptor& self) {
+  drop_claim(self);
+  self.accesses.forwards(self.first_access.get(), [&](Access& access) {
+    Record& record = *access.record.get();
+    if (!record.release_if_alone(self.thin_id)) record.release(self);
+  });
+  schedule(Step::Released);
+  hide_patterns(self);
+  self.depth = 0;
+  self.exclusive = false;
+  self.status.store_fenced(Status::of(self.state().generation(), State::Idle).bits);
+  schedule(Step::Ended);
+  if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) {
+    const std::lock_guard guard(self.waiters_mutex);
+    for (const Waiter* waiter = self.first_waiter; waiter; waiter = waiter->next) waiter->parker->unpark();
+  }
+}
+
+}  // namespace
+
+void begin(Descriptor& self) {
+  self.first_access.set(self.accesses.position());
+  self.first_entry.set(self.log.position());
+  self.refusals = 0;
+  self.blocker = {};
+  self.counters.add(Counter::Attempts);
+  show_patterns(self);
+  self.status.store(Status::of(self.state().generation() + 1, State::Active).bits);
+}
+
+Outcome access(Descriptor& self, Record& record, void* object, Mode mode) {
+  if (self.state().state() == State::Doomed) {
+    hide_patterns(self);  // by another: it is noticed here
+    return Outcome::Aborted;
+  }
+  if (self.claimed && self.claimed != &record) drop_claim(self);
+  Refusal refusal;
+  Request answer = Request::Granted;
+  try {
+    self.accesses.reserve();
+    schedule(Step::Requested);
+    if (!record.take_if_free(self.thin_id, mode)) answer = record.request(self, mode, refusal);
+    if (answer == Request::Refused) {
+      const Outcome outcome = on_refusal(self, record, mode, refusal);
+      if (outcome != Outcome::Again) end_request(self);
+      return outcome;
+    }
+  } catch (...) {
+    end_request(self);
+    throw;
+  }
+  end_request(self);
+  if (answer == Request::Held) return Outcome::Held;
+  if (answer == Request::Raised) return Outcome::Raised;
+  return registered(self, record, object);
+}
+
+Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode) {
+  self.accesses.reserve();
+  Refusal refusal;
+  switch (record.request(self, mode, refusal)) {
+    case Request::Held:
+      return Outcome::Held;
+    case Request::Raised:
+      return Outcome::Raised;
+    case Request::Granted:
+      return registered(self, record, object);
+    case Request::Refused:
+      break;
+  }
+  return Outcome::Aborted;
+}
+
+bool must_log_again(Descriptor& self, const Record& record) {
+  if (self.depth == 0) return false;
+  const Record*& place = self.logged_in_savepoint[reinterpret_cast<std::uintptr_t>(&record) / sizeof(Record) % self.logged_in_savepoint.size()];
+  return std::exchange(place, &record) != &record;
+}
+
+void doom(Descriptor& self) {
+  std::uint64_t status = self.status.load();
+  for (State state = Status{status}.state(); state == State::Active || state == State::Irrevocable; state = Status{status}.state()) {
+    if (self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Doomed).bits)) break;
+  }
+  hide_patterns(self);
+}
+
+void revert(Descriptor& self) {
+  self.log.backwards(self.first_entry.get(), undo);
+  schedule(Step::Undone);
+  end_attempt(self);
+}
+
+Wait wait_for_blocker(Descriptor& self) {
+  return self.blocker ? wait_for_end(self, std::exchange(self.blocker, {}), false) : Wait::Ended;
+}
+
+bool commit(Descriptor& self) {
+  std::uint64_t status = self.status.load();
+  const State state = Status{status}.state();
+  if (state != State::Active && state != State::Irrevocable) return false;
+  if (!self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Committed).bits)) return false;
+  schedule(Step::Committing);
+  finish_commit(self);
+  return true;
+}
+
+void finish_commit(Descriptor& self) {
+  self.counters.add(Counter::Committed);
+  end_attempt(self);
+}
+
+Savepoint open_savepoint(Descriptor& self) {
+  ++self.depth;
+  self.written_pattern = Record::kNoPattern;
+  self.logged_in_savepoint.fill(nullptr);
+  return {self.log.position()};
+}
+
+void close_savepoint(Descriptor& self) {
+  --self.depth;
+  // What was logged in the inner savepoint was not necessarily in the one that is the newest now.
+  self.logged_in_savepoint.fill(nullptr);
+  if (self.state().state() == State::Active || self.state().state() == State::Irrevocable) show_patterns(self);
+}
+
+void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
+  std::size_t changes = 0;
+  self.log.backwards(savepoint.log, [&](LogEntry& entry) {
+    undo(entry);
+    ++changes;
+  });
+  std::vector<void*> thrown_away;
+  try {
+    thrown_away.reserve(changes);
+  } catch (const std::bad_alloc&) {
+    // The replayed entries stay as they are, which is right only for an attempt that will be reverted as a whole.
+    doom(self);
+    close_savepoint(self);
+    return;
+  }
+  // The pairs stay registered, so those that came to be written in the savepoint keep the entry that says what was there
+  // before: a later write to a pair that is held for writing relies on it.
+  self.log.forwards(savepoint.log, [&](LogEntry& entry) {
+    if (entry.flags.get() & LogEntry::kVoid) return;
+    thrown_away.push_back(entry.thrown_away.get());
+    const bool keep = (entry.flags.get() & LogEntry::kFirst) != 0;
+    if (keep && entry.old_value.get()) host.retain(entry.old_value.get());
+    entry.flags.set_release(keep ? LogEntry::kFirst : LogEntry::kVoid);
+  });
+  while (const LogEntry* last = self.log.last_since(savepoint.log)) {
+    if (!(last->flags.get() & LogEntry::kVoid)) break;
+    self.log.pop();
+  }
+  self.counters.add(Counter::NestedReverts);
+  close_savepoint(self);
+  // Nobody else ever saw these values. What their finalisers do belongs to the transaction.
+  for (void* reference : thrown_away) {
+    if (reference) host.release(reference);
+  }
+}
+
+}  // namespace stmpy::core

@@ -1,0 +1,114 @@
+// The life of a transaction, in its order (design, section 2): begin, access, write, abort, commit; around them savepoints.
+// Eager (encounter-time) ownership, in-place update, undo log, visible readers: TLRW's byte-lock (Dice & Shavit, SPAA 2010).
+//
+// All of it is called by the thread that owns the descriptor, between begin() and end() unless said otherwise. Nothing but
+// what says so runs code of the user's.
+#pragma once
+
+#include <algorithm>
+
+#include "runtime/core/descriptor.h"
+
+namespace stmpy::core {
+
+enum class Outcome : std::uint8_t {
+  Held,         // was held already in a mode that covers the request
+  Raised,       // was held in a weaker mode: a first write has to log the old value now
+  Registered,   // newly held: the caller counts one reference to the object for the attempt
+  RegisteredAgain,  // newly held, and the entry before it holds the reference
+  Again,        // waited in place: the caller starts its barrier over
+  Aborted,      // doomed: the caller raises AbortTransaction
+  Interrupted,  // a signal handler raised, or the deadline passed, while it waited: the exception is the caller's
+  TimedOut,
+};
+
+// 1. Begin. IDLE -> ACTIVE, an empty log, no accesses.
+void begin(Descriptor& self);
+
+// 2. Access. Registers (object, record) in `mode`, or says why not. std::bad_alloc with nothing changed.
+Outcome access(Descriptor& self, Record& record, void* object, Mode mode);
+// The mode to ask for where an access of mode `wanted` is made: Exclusive under reads="exclusive", Write where an upgrade of
+// the pair has failed in an earlier attempt of this call. A read that gets a writing mode logs as a write does.
+inline Mode mode_for(const Descriptor& self, const Record& record, Mode wanted) {
+  if (self.exclusive) return Mode::Exclusive;
+  if (self.promoted.empty()) return wanted;
+  return std::find(self.promoted.begin(), self.promoted.end(), &record) != self.promoted.end() ? Mode::Write : wanted;
+}
+// For a barrier that was told to start over and raises instead: it does not make its request any more.
+void drop_claim(Descriptor& self);
+// While the own AbortTransaction is being handled: Held or granted if free at once, else Aborted; never waits.
+Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode);
+
+// 3. Write. Makes room first (std::bad_alloc), then cannot fail: log the old value, then change the slot.
+inline void reserve_entry(Descriptor& self) { self.log.reserve(); }
+// `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this write.
+inline void log_slot(Descriptor& self, Record& record, void* object, Slot& slot, void* old_value, bool first) {
+  self.log.push(&record, object, &slot, old_value, static_cast<const Change*>(nullptr), static_cast<void*>(nullptr),
+                first ? LogEntry::kFirst : std::uint8_t{0});
+}
+// The same for a change that is no slot's.
+inline void log_change(Descriptor& self, Record& record, void* object, const Change& change, void* old_value, bool first) {
+  self.log.push(&record, object, static_cast<Slot*>(nullptr), old_value, &change, static_cast<void*>(nullptr),
+                first ? LogEntry::kFirst : std::uint8_t{0});
+}
+// Whether a pair that is held for writing has to be logged again, because a savepoint was opened since.
+bool must_log_again(Descriptor& self, const Record& record);
+
+// 4. Abort. ACTIVE -> DOOMED: from here on every barrier raises.
+void doom(Descriptor& self);
+// Replays the log, releases everything, ends the attempt, wakes who waits for it. Runs no code of the user's.
+void revert(Descriptor& self);
+// After the revert, holding nothing: until the attempt that was in the way has ended.
+Wait wait_for_blocker(Descriptor& self);
+
+// 5. Commit. ACTIVE -> COMMITTED; releases everything, ends the attempt, wakes who waits for it. False: doomed; nothing is changed.
+bool commit(Descriptor& self);
+// Its second half, behind the commit point.
+void finish_commit(Descriptor& self);
+
+// Behind the end of an attempt (revert or commit): gives back the references of its log and accesses, newest first. Any
+// code may run, and may begin other attempts, which put their entries on top and have taken them away when they are done.
+template <class Release>
+void release_references(Descriptor& self, Release release) {
+  const auto log = self.first_entry.get();
+  const auto accesses = self.first_access.get();
+  if (self.log.empty_since(log) && self.accesses.empty_since(accesses)) return;
+  const bool at_once = nobody_observes();
+  const Attempt blocker = self.blocker;  // those other attempts have blockers of their own
+  const auto let_go = [&](void* reference) {
+    if (reference) at_once ? release(reference) : reclaim_reference(reference);
+  };
+  while (LogEntry* entry = self.log.last_since(log)) {
+    void* reference = entry->discarded();
+    self.log.pop();
+    let_go(reference);
+  }
+  while (Access* access = self.accesses.last_since(accesses)) {
+    void* reference = access->counted() ? access->object() : nullptr;
+    self.accesses.pop();
+    let_go(reference);
+  }
+  self.blocker = blocker;
+  if (self.log.empty()) self.log.trim();
+  if (self.accesses.empty()) self.accesses.trim();
+  if (!at_once) Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
+}
+
+// Savepoints (protocol, section 8): they revert values, never registrations.
+struct Savepoint {
+  AppendLog<LogEntry>::Position log;
+};
+Savepoint open_savepoint(Descriptor& self);
+void close_savepoint(Descriptor& self);
+// Also closes it. Any code may run at its end (values that nobody holds any more).
+void revert_savepoint(Descriptor& self, const Savepoint& savepoint);
+
+// Inline, because a barrier is little more than this.
+inline bool holds(const Descriptor& self, const Record& record) {
+  return (record.bits() & Record::kMaskHeld) == self.held_pattern;
+}
+inline bool holds_logged(const Descriptor& self, const Record& record) {
+  return (record.bits() & Record::kMaskWritten) == self.written_pattern;
+}
+
+}  // namespace stmpy::core

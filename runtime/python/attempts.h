@@ -1,0 +1,65 @@
+// The steps between which an attempt runs: shared by atomic functions and by single writes outside of them.
+#pragma once
+
+#include "runtime/python/barriers.h"
+
+namespace stmpy {
+
+// Begins an attempt of an outermost transaction on this thread.
+inline void begin_attempt(Thread& thread) {
+  thread.told = thread.timed_out = false;
+  thread.nesting = 1;
+  core::begin(thread.descriptor);
+}
+
+// The references of an attempt that has ended. Any code may run; the thread is outside of the transaction.
+inline void release_attempt(Thread& thread) {
+  core::release_references(thread.descriptor, [](void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); });
+}
+
+// False: the attempt was doomed, nothing has happened yet.
+inline bool commit_attempt(Thread& thread) {
+  if (!core::commit(thread.descriptor)) return false;
+  thread.nesting = 0;
+  release_attempt(thread);
+  return true;
+}
+
+// Takes everything back and ends the attempt. No exception may be set: finalisers run at the end.
+void revert_attempt(Thread& thread);
+
+// After the revert: until whoever was in the way has ended. False with an exception: a signal handler's, or TransactionTimeout.
+bool wait_before_rerun(Thread& thread);
+
+// TransactionTimeout for this call.
+void raise_timeout(Thread& thread);
+
+// Runs `body` (returns Done, may run more than once) in the transaction of the thread, or in one of its own. False with an
+// exception.
+template <class Body>
+bool in_one_transaction(Thread& thread, Body body) {
+  const auto run = [&] {
+    Done done;
+    do done = body();
+    while (done == Done::Again);
+    return done == Done::Yes;
+  };
+  if (thread.in_transaction()) return run();
+  thread.descriptor.deadline = core::kNoDeadline;
+  thread.descriptor.age.store(0, std::memory_order_relaxed);
+  thread.descriptor.promoted.clear();
+  for (;;) {
+    begin_attempt(thread);
+    if (run() && commit_attempt(thread)) return true;
+    const bool aborted = thread.descriptor.state().state() == core::State::Doomed;
+    RaisedException raised = RaisedException::take();
+    revert_attempt(thread);
+    if (!aborted) {
+      raised.raise_again();
+      return false;
+    }
+    if (!wait_before_rerun(thread)) return false;
+  }
+}
+
+}  // namespace stmpy

@@ -1,0 +1,128 @@
+// Every difference between CPython versions and builds, as small functions with one meaning.
+#pragma once
+
+#include "runtime/python/references.h"
+
+#include <atomic>
+#include <cstdint>
+
+namespace stmpy {
+
+#ifdef Py_GIL_DISABLED
+inline constexpr bool kFreeThreaded = true;
+#else
+inline constexpr bool kFreeThreaded = false;
+#endif
+
+// The attribute as the type and its bases have it, without descriptors. No error is ever set.
+inline Ref type_lookup(PyTypeObject* type, PyObject* name) {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Ref::steal(_PyType_LookupRef(type, name));
+#else
+  return Ref::borrow(_PyType_Lookup(type, name));
+#endif
+}
+
+// Changes whenever the type or one of its bases does; 0 while the type has no valid tag. Unique over all types. A lookup
+// gives the type a tag, unless it has used up its share.
+inline std::uint32_t type_version(PyTypeObject* type) {
+#ifdef Py_GIL_DISABLED
+  return reinterpret_cast<std::atomic<unsigned int>*>(&type->tp_version_tag)->load(std::memory_order_acquire);
+#else
+  return type->tp_version_tag;
+#endif
+}
+
+// Makes references to an object that every thread uses cheap to take. Only where the interpreter counts them atomically.
+inline void share_between_threads([[maybe_unused]] PyObject* object) {
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
+  PyUnstable_Object_EnableDeferredRefcount(object);
+#endif
+}
+
+inline PyObject* type_dict(PyTypeObject* type) {  // borrowed: the type keeps it
+#if PY_VERSION_HEX >= 0x030c0000
+  PyObject* dict = PyType_GetDict(type);
+  Py_XDECREF(dict);
+  return dict;
+#else
+  return type->tp_dict;
+#endif
+}
+
+// The exception that is being raised, taken out of the thread's state, and put back.
+class RaisedException {
+ public:
+  static RaisedException take() {
+    RaisedException taken;
+#if PY_VERSION_HEX >= 0x030c0000
+    taken.value_ = Ref::steal(PyErr_GetRaisedException());
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type) {
+      PyErr_NormalizeException(&type, &value, &traceback);
+      if (traceback) PyException_SetTraceback(value, traceback);
+      taken.value_ = Ref::steal(value);
+      Py_XDECREF(type);
+      Py_XDECREF(traceback);
+    }
+#endif
+    return taken;
+  }
+  void raise_again() {
+#if PY_VERSION_HEX >= 0x030c0000
+    PyErr_SetRaisedException(value_.release());
+#else
+    PyObject* value = value_.release();
+    if (!value) return;
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(value))), value, PyException_GetTraceback(value));
+#endif
+  }
+  PyObject* get() const { return value_.get(); }
+
+ private:
+  Ref value_;
+};
+
+// A static type before its slots are filled in.
+inline PyTypeObject unready_type(const char* name) {
+  struct Header {
+    PyVarObject object;
+    int end_of_macro;
+  } const header = {PyVarObject_HEAD_INIT(nullptr, 0) 0};
+  PyTypeObject type = {};
+  type.ob_base = header.object;
+  type.tp_name = name;
+  return type;
+}
+
+// The number of positional arguments of a METH_FASTCALL function.
+inline bool check_count(const char* name, Py_ssize_t count, Py_ssize_t expected) {
+  if (count == expected) return true;
+  PyErr_Format(PyExc_TypeError, "%s expected %zd arguments, got %zd", name, expected, count);
+  return false;
+}
+
+// An AttributeError as attribute access of `object` raises it for a name that is not there to be deleted or set.
+inline void raise_no_attribute(PyObject* object, PyObject* name) {
+  PyTypeObject* type = Py_TYPE(object);
+  Ref message = Ref::steal(PyUnicode_FromFormat("'%.100s' object has no attribute '%U'", type->tp_name, name));
+  if (!message) return;
+  Ref error = Ref::steal(PyObject_CallOneArg(PyExc_AttributeError, message.get()));
+  if (!error) return;
+  if (PyObject_SetAttrString(error.get(), "name", name) < 0 || PyObject_SetAttrString(error.get(), "obj", object) < 0) return;
+  PyErr_SetObject(PyExc_AttributeError, error.get());
+}
+
+// What `del o.x` says of an attribute that does not exist.
+inline void raise_nothing_to_delete(PyObject* object, PyObject* name) {
+#if PY_VERSION_HEX >= 0x030c0000
+  raise_no_attribute(object, name);
+#else
+  (void)object;
+  PyErr_SetObject(PyExc_AttributeError, name);
+#endif
+}
+
+}  // namespace stmpy

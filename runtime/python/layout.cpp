@@ -1,0 +1,255 @@
+#include "runtime/python/layout.h"
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string>
+#include <unordered_map>
+
+#include "runtime/python/barriers.h"
+
+namespace stmpy {
+namespace {
+
+constexpr const char* kLayoutAttribute = "__stm_layout__";
+
+// --- loose cells
+
+void loose_cell_dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Py_XDECREF(reinterpret_cast<LooseCell*>(self)->cell.peek());
+  PyObject_GC_Del(self);
+}
+
+int loose_cell_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(reinterpret_cast<LooseCell*>(self)->cell.peek());
+  return 0;
+}
+
+int loose_cell_clear(PyObject* self) {
+  Py_XDECREF(static_cast<PyObject*>(reinterpret_cast<LooseCell*>(self)->cell.value.exchange(nullptr)));
+  return 0;
+}
+
+PyTypeObject make_loose_cell_type() {
+  PyTypeObject type = unready_type("stmpy._runtime.Cell");
+  type.tp_basicsize = sizeof(LooseCell);
+  type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
+  type.tp_dealloc = loose_cell_dealloc;
+  type.tp_traverse = loose_cell_traverse;
+  type.tp_clear = loose_cell_clear;
+  return type;
+}
+PyTypeObject loose_cell_type = make_loose_cell_type();
+
+// --- payload types
+
+void payload_dealloc(PyObject* self) {
+  auto* payload = reinterpret_cast<Payload*>(self);
+  PyTypeObject* type = Py_TYPE(self);
+  for (std::size_t index = 0; index < payload->layout->names.size(); ++index) Py_XDECREF(payload->cells[index].peek());
+  PyObject_Free(self);
+  Py_DECREF(type);  // may free the layout, so it goes last
+}
+
+void free_layout(PyObject* capsule) {
+  delete static_cast<Layout*>(PyCapsule_GetPointer(capsule, kLayoutAttribute));
+}
+
+// The payload carries the name of the user's class, because messages of the interpreter name the type of what they were given.
+Ref make_payload_type(Layout& layout, PyTypeObject* type) {
+  Ref name = Ref::steal(PyUnicode_FromString(type->tp_name));
+  Ref module = Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__module__"));
+  if (!name || !module) return Ref();
+  for (std::size_t index = 0; index < layout.names.size(); ++index) {
+    const char* attribute = PyUnicode_AsUTF8(layout.names[index].get());
+    if (!attribute) return Ref();
+    const auto offset = static_cast<Py_ssize_t>(offsetof(Payload, cells) + index * sizeof(Cell) + offsetof(Cell, value));
+    layout.members.push_back({attribute, T_OBJECT_EX, offset, 0, nullptr});
+  }
+  layout.members.push_back({nullptr, 0, 0, 0, nullptr});
+  PyType_Slot slots[] = {
+      {Py_tp_dealloc, reinterpret_cast<void*>(payload_dealloc)},
+      {Py_tp_members, layout.members.data()},
+      {0, nullptr},
+  };
+  const auto size = static_cast<int>(offsetof(Payload, cells) + layout.names.size() * sizeof(Cell));
+  PyType_Spec spec = {"stmpy.Payload", size, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  Ref made = Ref::steal(PyType_FromSpec(&spec));
+  if (!made || PyObject_SetAttrString(made.get(), "__name__", name.get()) < 0 ||
+      PyObject_SetAttrString(made.get(), "__module__", module.get()) < 0) {
+    return Ref();
+  }
+  return made;
+}
+
+// --- the layouts of classes: a weak side table keyed by the class, so that nothing shows in it or is inherited
+
+struct KnownLayout {
+  Ref weak_class;    // its callback takes the entry away
+  Ref payload_type;
+  const Layout* layout;
+};
+
+struct LayoutTable {
+  std::mutex mutex;
+  std::unordered_map<PyTypeObject*, KnownLayout> entries;
+};
+
+LayoutTable& layouts() {
+  static LayoutTable* table = new LayoutTable;  // never destroyed: classes may outlive static objects
+  return *table;
+}
+
+PyObject* forget_class(PyObject* key, PyObject*) {
+  auto* type = static_cast<PyTypeObject*>(PyLong_AsVoidPtr(key));
+  KnownLayout forgotten;
+  {
+    const std::lock_guard guard(layouts().mutex);
+    auto& entries = layouts().entries;
+    const auto found = entries.find(type);
+    if (found != entries.end()) {
+      forgotten = std::move(found->second);
+      entries.erase(found);
+    }
+  }
+  Py_RETURN_NONE;
+}
+PyMethodDef forget_class_method = {"forget_class", forget_class, METH_O, nullptr};
+
+// Names, slots and whether there is a dict: which attributes a class is known to have is a matter of Python (`_attributes.py`).
+bool describe(Layout& layout, PyTypeObject* type) {
+  Ref module = Ref::steal(PyImport_ImportModule("stmpy._attributes"));
+  if (!module) return false;
+  Ref described = Ref::steal(PyObject_CallMethod(module.get(), "describe", "O", type));
+  if (!described) return false;
+  PyObject *names, *slots;
+  int has_dict;
+  if (!PyArg_ParseTuple(described.get(), "O!O!p", &PyTuple_Type, &names, &PyTuple_Type, &slots, &has_dict)) return false;
+  layout.has_dict = has_dict != 0;
+  for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(names); ++index) {
+    PyObject* name = Py_NewRef(PyTuple_GET_ITEM(names, index));
+    PyUnicode_InternInPlace(&name);
+    layout.names.push_back(Ref::steal(name));
+  }
+  for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(slots); ++index) {  // (class, name) whose descriptor is replaced
+    PyObject *owner, *name;
+    if (!PyArg_ParseTuple(PyTuple_GET_ITEM(slots, index), "OU", &owner, &name)) return false;
+    Ref descriptor = Ref::steal(PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&slot_descriptor_type), owner, name, nullptr));
+    if (!descriptor || PyType_Type.tp_setattro(owner, name, descriptor.get()) < 0) return false;
+  }
+  return true;
+}
+
+const Layout* make_layout(PyTypeObject* type) {
+  auto layout = std::make_unique<Layout>();
+  if (!describe(*layout, type)) return nullptr;
+  Ref payload_type = make_payload_type(*layout, type);
+  if (!payload_type) return nullptr;
+  layout->payload_type = reinterpret_cast<PyTypeObject*>(payload_type.get());
+  Ref capsule = Ref::steal(PyCapsule_New(layout.get(), kLayoutAttribute, free_layout));
+  if (!capsule) return nullptr;
+  const Layout* made = layout.release();
+  if (PyObject_SetAttrString(payload_type.get(), kLayoutAttribute, capsule.get()) < 0) return nullptr;
+  Ref key = Ref::steal(PyLong_FromVoidPtr(type));
+  Ref callback = key ? Ref::steal(PyCFunction_New(&forget_class_method, key.get())) : Ref();
+  Ref weak = callback ? Ref::steal(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), callback.get())) : Ref();
+  if (!weak) return nullptr;
+  const std::lock_guard guard(layouts().mutex);
+  // Another thread may have been faster: then its layout is the class's, and ours goes.
+  return layouts().entries.try_emplace(type, std::move(weak), std::move(payload_type), made).first->second.layout;
+}
+
+}  // namespace
+
+int Layout::index_of(PyObject* interned_name) const {
+  for (std::size_t index = 0; index < names.size(); ++index) {
+    if (names[index].get() == interned_name) return static_cast<int>(index);
+  }
+  return -1;
+}
+
+const Layout* layout_if_made(PyTypeObject* type) {
+  const std::lock_guard guard(layouts().mutex);
+  const auto found = layouts().entries.find(type);
+  return found == layouts().entries.end() ? nullptr : found->second.layout;
+}
+
+const Layout* layout_of(PyTypeObject* type) {
+  const Layout* known = layout_if_made(type);
+  return known ? known : make_layout(type);
+}
+
+Payload* new_payload(const Layout* layout) {
+  PyTypeObject* type = layout->payload_type;
+  auto* payload = static_cast<Payload*>(PyObject_Malloc(static_cast<std::size_t>(type->tp_basicsize)));
+  if (!payload) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  PyObject_Init(reinterpret_cast<PyObject*>(payload), type);
+  payload->layout = layout;
+  for (std::size_t index = 0; index < layout->names.size(); ++index) new (&payload->cells[index]) Cell;
+  return payload;
+}
+
+Extra* extra_of(Shell* shell) {
+  Extra* extra = shell->extra.load(std::memory_order_acquire);
+  if (extra) return extra;
+  auto* made = new (std::nothrow) Extra;
+  if (!made) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  made->loose = PyDict_New();
+  if (!made->loose) {
+    delete made;
+    return nullptr;
+  }
+  if (shell->extra.compare_exchange_strong(extra, made, std::memory_order_acq_rel)) return made;
+  Py_DECREF(made->loose);
+  delete made;
+  return extra;
+}
+
+Cell* find_cell(Shell* shell, PyObject* interned_name) {
+  Payload* payload = shell->payload;
+  const int index = payload->layout->index_of(interned_name);
+  if (index >= 0) return &payload->cells[index];
+  Extra* extra = shell->extra.load(std::memory_order_acquire);
+  if (!extra) return nullptr;
+  // Keys are exact strings: nothing of the user's runs. Cells are never removed, so a borrowed one stays valid.
+  PyObject* found = PyDict_GetItemWithError(extra->loose, interned_name);
+  return found ? &reinterpret_cast<LooseCell*>(found)->cell : nullptr;
+}
+
+Cell* make_loose_cell(Shell* shell, PyObject* interned_name) {
+  Extra* extra = extra_of(shell);
+  if (!extra) return nullptr;
+  auto* made = PyObject_GC_New(LooseCell, &loose_cell_type);
+  if (!made) return nullptr;
+  new (&made->cell) Cell;
+  PyObject_GC_Track(reinterpret_cast<PyObject*>(made));
+  Ref owned = Ref::steal(reinterpret_cast<PyObject*>(made));
+  PyObject* kept = PyDict_SetDefault(extra->loose, interned_name, owned.get());
+  return kept ? &reinterpret_cast<LooseCell*>(kept)->cell : nullptr;
+}
+
+bool names_with_cells(Shell* shell, std::vector<Ref>& names) {
+  for (const Ref& name : shell->payload->layout->names) names.push_back(Ref::borrow(name.get()));
+  Extra* extra = shell->extra.load(std::memory_order_acquire);
+  if (!extra) return true;
+  Ref loose = Ref::steal(PyDict_Keys(extra->loose));
+  if (!loose) return false;
+  for (Py_ssize_t index = 0; index < PyList_GET_SIZE(loose.get()); ++index) {
+    names.push_back(Ref::borrow(PyList_GET_ITEM(loose.get(), index)));
+  }
+  return true;
+}
+
+int ready_layout_types() {
+  return PyType_Ready(&loose_cell_type) < 0 || PyType_Ready(&slot_descriptor_type) < 0 ? -1 : 0;
+}
+
+}  // namespace stmpy

@@ -1,0 +1,93 @@
+// How an STMObject is laid out: the shell that the user holds, the payload that holds its values, and the layout of the class.
+//
+//   shell    identity, type, weak references; the record of the object's structure
+//   payload  a plain slotted object: for each attribute of the layout a cell, that is its value and its ownership record
+//   extra    made when needed: cells of attributes beyond the layout, and the order of attributes where it is not the layout's
+//
+// Cells and payloads stay where they are for the life of the shell; a cell without a value is an attribute that does not
+// exist. A payload belongs to its shell alone and is not known to the garbage collector: the shell visits its values.
+#pragma once
+
+#include "runtime/core/descriptor.h"
+#include "runtime/python/compat.h"
+
+#include <structmember.h>
+
+#include <vector>
+
+namespace stmpy {
+
+// The place of one transactional attribute.
+struct Cell {
+  core::Slot value{nullptr};  // PyObject*, a strong reference
+  core::Record record;
+
+  PyObject* peek() const { return static_cast<PyObject*>(value.load(std::memory_order_relaxed)); }
+};
+static_assert(sizeof(Cell) == 16);
+
+// Which attributes the objects of a class have places for. Immutable; lives as long as its payload type.
+struct Layout {
+  PyTypeObject* payload_type = nullptr;  // borrowed: owns this
+  std::vector<Ref> names;                // interned; the index is the cell's
+  std::vector<PyMemberDef> members;
+  bool has_dict = true;                  // names beyond the layout are allowed
+
+  int index_of(PyObject* interned_name) const;
+};
+
+struct Payload {
+  PyObject_HEAD
+  const Layout* layout;
+  Cell cells[1];  // as many as the layout has names
+};
+
+// A cell beyond the layout, an object of its own so that a dict can hold it. Never removed.
+struct LooseCell {
+  PyObject_HEAD
+  Cell cell;
+};
+
+struct Extra {
+  PyObject* loose = nullptr;  // a dict, name -> LooseCell; null until there is one
+  core::Slot order{nullptr};  // a tuple of names, or null: layout order, then the order in which loose cells were made
+};
+
+struct Shell {
+  PyObject_HEAD
+  Payload* payload;
+  core::Record structure;  // which attributes there are, in which order, and the class
+  std::atomic<Extra*> extra;
+  PyObject* dict;      // always null: where C code that knows dict offsets finds that there is none
+  PyObject* weakrefs;
+};
+
+extern PyTypeObject* const stm_object_type;
+inline bool is_stm_type(PyTypeObject* type) { return PyType_IsSubtype(type, stm_object_type); }
+inline bool is_stm_object(PyObject* object) { return is_stm_type(Py_TYPE(object)); }
+inline Shell* shell_of(PyObject* object) { return reinterpret_cast<Shell*>(object); }
+
+// The layout of a class, made at the first call (which may run code of the user's: annotations). Null with an exception.
+const Layout* layout_of(PyTypeObject* type);
+// The same where it exists already: from the first object on. Else null; runs no code.
+const Layout* layout_if_made(PyTypeObject* type);
+// An empty payload. Null with an exception.
+Payload* new_payload(const Layout* layout);
+void free_payload(Payload* payload);
+
+// The cell of an attribute. Null, without an exception, where there is none yet (find) or with one (make).
+Cell* find_cell(Shell* shell, PyObject* interned_name);
+Cell* make_loose_cell(Shell* shell, PyObject* interned_name);
+// Null with MemoryError.
+Extra* extra_of(Shell* shell);
+
+// All names that have a cell, in the order of cells: layout, then loose. False with an exception.
+bool names_with_cells(Shell* shell, std::vector<Ref>& names);
+
+// A descriptor that takes the place of those that `__slots__` makes, so that slots are transactional too.
+extern PyTypeObject slot_descriptor_type;
+bool is_slot_descriptor(PyObject* object);
+
+int ready_layout_types();
+
+}  // namespace stmpy

@@ -1,0 +1,95 @@
+#include "runtime/python/thread.h"
+
+#include <mutex>
+#include <new>
+#include <unordered_map>
+
+#include "runtime/core/host.h"
+#include "runtime/core/outside.h"
+
+namespace stmpy {
+namespace {
+
+// A Thread lives as long as its descriptor, that is for ever; the next thread that gets the descriptor takes it over.
+struct Threads {
+  std::mutex mutex;
+  std::unordered_map<const core::Descriptor*, Thread*> by_descriptor;
+};
+
+Threads& threads() {
+  static Threads* all = new Threads;  // never destroyed: threads may outlive static objects
+  return *all;
+}
+
+// Returns the descriptor at the end of the thread. Runs without the GIL, so nothing of Python's is touched.
+struct AtThreadExit {
+  ~AtThreadExit() {
+    Thread* thread = detail::current_thread;
+    detail::current_thread = nullptr;
+    // A thread that ends inside of a transaction (a daemon at interpreter shutdown) keeps what it owns for ever.
+    if (thread && !thread->in_transaction()) core::retire_descriptor(thread->descriptor);
+  }
+};
+
+void* detach() { return PyEval_SaveThread(); }
+void attach(void* token) { PyEval_RestoreThread(static_cast<PyThreadState*>(token)); }
+bool interrupted() { return PyErr_CheckSignals() < 0; }
+void retain(void* reference) { Py_INCREF(static_cast<PyObject*>(reference)); }
+void release(void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); }
+
+PyObject* after_fork_in_child(PyObject*, PyObject*) {
+  new (&threads().mutex) std::mutex;
+  Thread* survivor = this_thread_if_any();
+  core::finish_attempts_after_fork(survivor ? &survivor->descriptor : nullptr);
+  for (const auto& [descriptor, thread] : threads().by_descriptor) {
+    if (thread != survivor && thread->in_transaction()) {
+      thread->nesting = 0;
+      core::retire_descriptor(thread->descriptor);
+    }
+  }
+  Py_RETURN_NONE;
+}
+PyMethodDef after_fork_method = {"after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr};
+
+}  // namespace
+
+namespace detail {
+
+thread_local Thread* current_thread __attribute__((tls_model("initial-exec"))) = nullptr;
+
+Thread* adopt_thread() {
+  static thread_local AtThreadExit at_exit;
+  (void)at_exit;
+  try {
+    core::Descriptor& descriptor = core::adopt_descriptor();
+    const std::lock_guard guard(threads().mutex);
+    Thread*& thread = threads().by_descriptor[&descriptor];
+    if (!thread) thread = new Thread(descriptor);
+    return current_thread = thread;
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+}
+
+}  // namespace detail
+
+Thread* thread_of(const core::Descriptor& descriptor) {
+  const std::lock_guard guard(threads().mutex);
+  const auto found = threads().by_descriptor.find(&descriptor);
+  return found == threads().by_descriptor.end() ? nullptr : found->second;
+}
+
+int install_host() {
+  core::host = {detach, attach, interrupted, retain, release};
+  Ref os = Ref::steal(PyImport_ImportModule("os"));
+  Ref callback = os ? Ref::steal(PyCFunction_New(&after_fork_method, nullptr)) : Ref();
+  Ref at_fork = callback ? Ref::steal(PyObject_GetAttrString(os.get(), "register_at_fork")) : Ref();
+  Ref keywords = at_fork ? Ref::steal(Py_BuildValue("{s:O}", "after_in_child", callback.get())) : Ref();
+  Ref nothing = keywords ? Ref::steal(PyTuple_New(0)) : Ref();
+  if (!nothing) return -1;
+  Ref done = Ref::steal(PyObject_Call(at_fork.get(), nothing.get(), keywords.get()));
+  return done ? 0 : -1;
+}
+
+}  // namespace stmpy

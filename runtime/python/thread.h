@@ -1,0 +1,59 @@
+// What the runtime keeps for each thread: its descriptor, the call it is in, and its memory of attribute lookups.
+#pragma once
+
+#include "runtime/core/transaction.h"
+#include "runtime/python/lookup.h"
+
+namespace stmpy {
+
+// What `@atomic(...)` was given.
+struct Options {
+  PyObject* name = nullptr;   // interned: stays readable for other threads while a call runs
+  double timeout = -1;        // seconds; negative: none
+  std::uint64_t max_attempts = 0;  // 0: no limit
+  bool exclusive = false;     // reads="exclusive"
+};
+
+struct Thread {
+  core::Descriptor& descriptor;
+
+  std::uint64_t next_call = 1;
+
+  // --- for one call of an outermost atomic function
+  std::uint32_t nesting = 0;               // atomic calls that are open: 0 outside
+  core::Shown<PyObject*> name;             // of the call; interned
+  core::Shown<std::uint64_t> call;         // its serial number; 0 outside
+  core::Shown<std::uint64_t> attempt;      // from 1
+  PyObject* deadline_of = nullptr;         // the function whose timeout is the tightest now
+
+  // --- for one attempt
+  bool told = false;       // AbortTransaction was raised in it
+  bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
+
+  // --- for the thread
+  LookupCache lookups;
+
+  explicit Thread(core::Descriptor& of) : descriptor(of) {}
+  bool in_transaction() const { return nesting != 0; }
+};
+
+namespace detail {
+extern thread_local Thread* current_thread __attribute__((tls_model("initial-exec")));
+Thread* adopt_thread();
+}  // namespace detail
+
+// Null with MemoryError.
+inline Thread* this_thread() {
+  Thread* thread = detail::current_thread;
+  return thread ? thread : detail::adopt_thread();
+}
+// Null where this thread has never touched an STMObject.
+inline Thread* this_thread_if_any() { return detail::current_thread; }
+
+// The Thread of a descriptor; null for one that has had no Python thread yet.
+Thread* thread_of(const core::Descriptor& descriptor);
+
+// Connects the core with the interpreter, and forks with the core. -1 with an exception.
+int install_host();
+
+}  // namespace stmpy

@@ -1,0 +1,182 @@
+"""What `obj.__dict__` of an `STMObject` is: a dict filled with the current values, whose operations go to the object.
+
+The filling is for code that reads a dict's storage without asking it (`dict.get(vars(obj), k)`, `inspect.getattr_static`,
+`PyDict_Next`); everything else is a barrier on the object, so that reads are registered and writes are transactional.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import Any, cast
+
+from stmpy._runtime import (
+    SlotDescriptor,
+    STMObject,
+    instance_delete,
+    instance_get,
+    instance_names,
+    instance_set,
+)
+
+_ABSENT = object()
+
+
+class InstanceDict(dict[str, Any]):
+    """The instance attributes of one object, as of now and from now on."""
+
+    __slots__ = ("_object",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, owner: STMObject) -> None:
+        super().__init__(_items_of(owner))
+        self._object = owner
+
+    def __getitem__(self, name: str) -> Any:
+        value = instance_get(self._object, name, _ABSENT)
+        if value is _ABSENT:
+            raise KeyError(name)
+        return value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        instance_set(self._object, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if instance_get(self._object, name, _ABSENT) is _ABSENT:
+            raise KeyError(name)
+        instance_delete(self._object, name)
+        super().pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return instance_get(self._object, cast(str, name), _ABSENT) is not _ABSENT
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_shown_names(self._object))
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(_shown_names(self._object))
+
+    def __len__(self) -> int:
+        return len(_shown_names(self._object))
+
+    def __bool__(self) -> bool:
+        return bool(_shown_names(self._object))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, InstanceDict):
+            other = other.copy()
+        return self.copy() == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def __sizeof__(self) -> int:
+        return super().__sizeof__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.copy().__reduce_ex__(protocol)
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of the current values."""
+        return dict(_items_of(self._object))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return instance_get(self._object, name, default)
+
+    def keys(self) -> Any:
+        return KeysView(self)
+
+    def values(self) -> Any:
+        return ValuesView(self)
+
+    def items(self) -> Any:
+        return ItemsView(self)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        if len(default) > 1:
+            raise TypeError(f"pop expected at most 2 arguments, got {1 + len(default)}")
+        value = instance_get(self._object, name, _ABSENT)
+        if value is _ABSENT:
+            if default:
+                return default[0]
+            raise KeyError(name)
+        del self[name]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        names = _shown_names(self._object)
+        if not names:
+            raise KeyError("popitem(): dictionary is empty")
+        return names[-1], self.pop(names[-1])
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        value = instance_get(self._object, name, _ABSENT)
+        if value is _ABSENT:
+            self[name] = value = default
+        return value
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        pairs: Iterable[tuple[str, Any]]
+        if isinstance(other, Mapping):
+            pairs = list(other.items())
+        elif hasattr(other, "keys"):
+            pairs = [(name, other[name]) for name in other.keys()]
+        else:
+            pairs = other
+        for name, value in pairs:
+            self[name] = value
+        for name, value in more.items():
+            self[name] = value
+
+    def clear(self) -> None:
+        for name in _shown_names(self._object):
+            self.pop(name, None)
+
+
+def state_of(owner: STMObject) -> Any:
+    """What `object.__getstate__` gives for an ordinary object: the instance dict, with the slots beside it if there are any."""
+    cls = type(owner)
+    slots = {}
+    for name in copyreg._slotnames(cls):  # type: ignore[attr-defined]
+        value = instance_get(owner, name, _ABSENT)
+        if value is not _ABSENT:
+            slots[name] = value
+    state = dict(_items_of(owner)) or None
+    return (state, slots) if slots else state
+
+
+def _shown_names(owner: STMObject) -> list[str]:
+    names = instance_names(owner)
+    slots = _slots_of(type(owner))
+    return [name for name in names if name not in slots] if slots else names
+
+
+def _items_of(owner: STMObject) -> list[tuple[str, Any]]:
+    items = [(name, instance_get(owner, name, _ABSENT)) for name in _shown_names(owner)]
+    return [(name, value) for name, value in items if value is not _ABSENT]
+
+
+def _slots_of(cls: type) -> frozenset[str]:
+    return frozenset(
+        name
+        for base in cls.__mro__
+        for name, value in type.__getattribute__(base, "__dict__").items()
+        if isinstance(value, SlotDescriptor)
+    )

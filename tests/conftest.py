@@ -1,0 +1,21 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import sysconfig
+
+import pytest
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def pytest_report_header() -> str:
+    import stmpy
+
+    build = "free-threaded" if FREE_THREADED else "with the GIL"
+    return f"stmpy {stmpy.__version__} from {stmpy.__path__[0]}, {build}"
+
+
+@pytest.fixture
+def free_threaded() -> bool:
+    return FREE_THREADED

@@ -1,0 +1,86 @@
+"""Every module in this folder is collected twice, once for each tier: what it asserts must hold on both.
+
+`test_x.py::dynamic::test_y` runs the module as it is, `test_x.py::compiled::test_y` what the compiler makes of it. A test that
+needs to know asks the fixture `tier`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from _pytest.assertion.rewrite import rewrite_asserts
+
+Tier = Literal["dynamic", "compiled"]
+
+
+class BothTiers(pytest.File):
+    """A test module, collected once for each tier."""
+
+    def collect(self) -> Iterable[pytest.Collector]:
+        for tier in ("dynamic", "compiled"):
+            yield TierModule.from_parent(self, path=self.path, name=tier, tier=tier)
+
+
+class TierModule(pytest.Module):
+    """A test module on one tier, known to `sys.modules` under a name of its own, so that pickling works."""
+
+    def __init__(self, tier: Tier, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._nodeid = f"{self.parent.nodeid}::{tier}"
+        self.tier = tier
+
+    def _getobj(self) -> types.ModuleType:
+        source = self.path.read_bytes()
+        module = types.ModuleType(f"{self.path.stem}_{self.tier}")
+        module.__file__ = str(self.path)
+        module.__tier__ = self.tier
+        sys.modules[module.__name__] = module
+        code = _compile(source, self.path) if self.tier == "compiled" else _rewrite(source, self.path)
+        exec(code, module.__dict__)
+        return module
+
+
+def _compile(source: bytes, path: Path) -> types.CodeType:
+    from stmpy.compiler import compile_source
+
+    compiled = compile_source(source, str(path))
+    refused = [diagnostic for diagnostic in compiled.diagnostics if diagnostic.code.startswith("STM9")]
+    assert not refused, f"{path.name} was left on the dynamic tier: {refused}"
+    return compiled.code()
+
+
+def _rewrite(source: bytes, path: Path) -> types.CodeType:
+    tree = ast.parse(source, str(path))
+    rewrite_asserts(tree, source, str(path))
+    return compile(tree, str(path), "exec", dont_inherit=True)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.name.startswith("test_") and file_path.suffix == ".py" and file_path.parent == Path(__file__).parent:
+        return BothTiers.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    # The ordinary collection of the same file: nothing is left for it.
+    if module_path.parent == Path(__file__).parent:
+        return Nothing.from_parent(parent, path=module_path)
+    return None
+
+
+class Nothing(pytest.Module):
+    def collect(self) -> Iterable[pytest.Item]:
+        return []
+
+
+@pytest.fixture
+def tier(request: pytest.FixtureRequest) -> Tier:
+    """The tier on which the test runs."""
+    return request.module.__tier__
