@@ -19,26 +19,28 @@ _SELF_LOADS = frozenset({"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LO
 _LIMIT = 512
 
 
-def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str], ...], bool]:
+def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, str], ...], bool]:
     """The layout of a class: attribute names, base classes first, `__slots__` descriptors to replace, whether others are allowed.
 
-    The slots are pairs of the class that has the descriptor and the attribute's name.
+    The slots are the class and the name where the descriptor stands, the class that declares the slot and the slot's name.
     """
     names: dict[str, None] = {}
-    slots: list[tuple[type, str]] = []
+    slots: list[tuple[type, str, type, str]] = []
     has_dict = False
     bases = [base for base in cls.__mro__ if base not in (object, STMObject)]
     for base in reversed(bases):
         namespace = type.__getattribute__(base, "__dict__")
         for name, value in list(namespace.items()):
-            if _is_slot(value):
+            if not _is_slot(value):
+                continue
+            if value.__name__ == name and value.__objclass__ is base:
                 names[name] = None
             if isinstance(value, types.MemberDescriptorType):
-                slots.append((base, name))
+                slots.append((base, name, value.__objclass__, value.__name__))
         declared = namespace.get("__slots__")
         has_dict = has_dict or declared is None or "__dict__" in _as_names(declared)
-        for name in _static_attributes(base, namespace):
-            if isinstance(name, str) and name.isidentifier() and not _is_reserved(name):
+        for name in _names_stored(base, namespace):
+            if type(name) is str and name.isidentifier() and not _is_reserved(name):
                 names[name] = None
     if not bases:
         has_dict = True
@@ -48,8 +50,9 @@ def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str], ...], 
     return tuple(names)[:_LIMIT], tuple(slots), has_dict
 
 
-def _is_slot(value: object) -> bool:
-    return isinstance(value, types.MemberDescriptorType | SlotDescriptor)
+def _is_slot(value: Any) -> bool:
+    """A descriptor for a place in an STMObject, be it the interpreter's or ours."""
+    return type(value) in (types.MemberDescriptorType, SlotDescriptor) and issubclass(value.__objclass__, STMObject)
 
 
 def _is_reserved(name: str) -> bool:
@@ -58,6 +61,15 @@ def _is_reserved(name: str) -> bool:
 
 def _as_names(declared: Any) -> tuple[Any, ...]:
     return (declared,) if isinstance(declared, str) else tuple(declared)
+
+
+def _names_stored(cls: type, namespace: Any) -> list[str]:
+    names: list[str] = []
+    try:
+        names.extend(_static_attributes(cls, namespace))
+    except Exception:  # what the class says of itself is the user's, and only a help: names may be missing
+        pass
+    return names
 
 
 def _static_attributes(cls: type, namespace: Any) -> Iterator[str]:
@@ -83,12 +95,7 @@ def _annotated(cls: type, namespace: Any) -> Iterator[str]:
     if sys.version_info >= (3, 14):
         import annotationlib
 
-        try:
-            yield from annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
-        except (
-            Exception
-        ):  # an annotation function of the user's that fails: its names are only not known beforehand
-            return
+        yield from annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
     else:
         annotations = namespace.get("__annotations__")
         if isinstance(annotations, dict):

@@ -11,7 +11,6 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any, cast
 
 from stmpy._runtime import (
-    SlotDescriptor,
     STMObject,
     instance_delete,
     instance_get,
@@ -40,7 +39,7 @@ class InstanceDict(dict[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         instance_set(self._object, name, value)
-        super().__setitem__(name, value)
+        super().__setitem__(str.__str__(name), value)  # a subclass's hash is not asked
 
     def __delitem__(self, name: str) -> None:
         if instance_get(self._object, name, _ABSENT) is _ABSENT:
@@ -52,16 +51,16 @@ class InstanceDict(dict[str, Any]):
         return instance_get(self._object, cast(str, name), _ABSENT) is not _ABSENT
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_shown_names(self._object))
+        return iter(instance_names(self._object))
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(_shown_names(self._object))
+        return reversed(instance_names(self._object))
 
     def __len__(self) -> int:
-        return len(_shown_names(self._object))
+        return len(instance_names(self._object))
 
     def __bool__(self) -> bool:
-        return bool(_shown_names(self._object))
+        return bool(instance_names(self._object))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, InstanceDict):
@@ -88,7 +87,7 @@ class InstanceDict(dict[str, Any]):
         return super().__sizeof__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.copy().__reduce_ex__(protocol)
+        return dict, (), None, None, iter(_items_of(self._object))  # what is unpickled is a plain dict
 
     def __copy__(self) -> dict[str, Any]:
         return self.copy()
@@ -121,7 +120,7 @@ class InstanceDict(dict[str, Any]):
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        names = _shown_names(self._object)
+        names = instance_names(self._object)
         if not names:
             raise KeyError("popitem(): dictionary is empty")
         return names[-1], self.pop(names[-1])
@@ -146,7 +145,7 @@ class InstanceDict(dict[str, Any]):
             self[name] = value
 
     def clear(self) -> None:
-        for name in _shown_names(self._object):
+        for name in instance_names(self._object):
             self.pop(name, None)
 
 
@@ -155,28 +154,13 @@ def state_of(owner: STMObject) -> Any:
     cls = type(owner)
     slots = {}
     for name in copyreg._slotnames(cls):  # type: ignore[attr-defined]
-        value = instance_get(owner, name, _ABSENT)
+        value = getattr(owner, name, _ABSENT)
         if value is not _ABSENT:
             slots[name] = value
     state = dict(_items_of(owner)) or None
     return (state, slots) if slots else state
 
 
-def _shown_names(owner: STMObject) -> list[str]:
-    names = instance_names(owner)
-    slots = _slots_of(type(owner))
-    return [name for name in names if name not in slots] if slots else names
-
-
 def _items_of(owner: STMObject) -> list[tuple[str, Any]]:
-    items = [(name, instance_get(owner, name, _ABSENT)) for name in _shown_names(owner)]
+    items = [(name, instance_get(owner, name, _ABSENT)) for name in instance_names(owner)]
     return [(name, value) for name, value in items if value is not _ABSENT]
-
-
-def _slots_of(cls: type) -> frozenset[str]:
-    return frozenset(
-        name
-        for base in cls.__mro__
-        for name, value in type.__getattribute__(base, "__dict__").items()
-        if isinstance(value, SlotDescriptor)
-    )

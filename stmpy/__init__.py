@@ -1,0 +1,67 @@
+"""Software transactional memory for ordinary Python objects.
+
+Names only: what they mean stands where they are defined. Importing this package loads the runtime; the
+compiler is loaded by the first module that needs it (`stmpy.hook`, `stmpy.compiler`).
+"""
+
+from stmpy._runtime import (
+    AbortTransaction,
+    STMObject,
+    TooManyAttempts,
+    Transaction,
+    TransactionError,
+    TransactionTimeout,
+    TransactionUsageError,
+    atomic,
+    atomically,
+    compiled,
+    current_transaction,
+    in_transaction,
+    reset_stats,
+)
+from stmpy._version import __version__
+from stmpy._warnings import CompilerWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from stmpy._views import MISSING, AccessMap, Statistics, access_map, revert_log, stats
+
+__all__ = [
+    "MISSING",
+    "AbortTransaction",
+    "AccessMap",
+    "CompilerWarning",
+    "STMObject",
+    "Statistics",
+    "TooManyAttempts",
+    "Transaction",
+    "TransactionError",
+    "TransactionTimeout",
+    "TransactionUsageError",
+    "__version__",
+    "access_map",
+    "atomic",
+    "atomically",
+    "compiled",
+    "current_transaction",
+    "in_transaction",
+    "reset_stats",
+    "revert_log",
+    "stats",
+]
+
+
+def __getattr__(name: str) -> object:
+    # What looks at transactions from outside is loaded when it is first asked for: it needs more of the
+    # standard library than all the rest.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stmpy import _views
+
+    value: object = getattr(_views, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,63 @@
+"""What compiled modules import: the runtime's barriers, and a check that both were made for each other.
+
+Compiled code starts with ``from stmpy._barriers import abi_N, …`` where N is the version of the barriers
+(their names, parameters and meaning) that its compiler knew.
+"""
+
+from stmpy._runtime import (
+    iadd,
+    iand,
+    ifloordiv,
+    ilshift,
+    imatmul,
+    imod,
+    imul,
+    ior,
+    ipow,
+    irshift,
+    isub,
+    itruediv,
+    ixor,
+    load,
+    open_delete,
+    open_read,
+    open_update,
+    open_write,
+)
+from stmpy._version import __version__
+
+ABI = 1
+abi_1 = ABI
+
+__all__ = [
+    "ABI",
+    "abi_1",
+    "iadd",
+    "iand",
+    "ifloordiv",
+    "ilshift",
+    "imatmul",
+    "imod",
+    "imul",
+    "ior",
+    "ipow",
+    "irshift",
+    "isub",
+    "itruediv",
+    "ixor",
+    "load",
+    "open_delete",
+    "open_read",
+    "open_update",
+    "open_write",
+]
+
+
+def __getattr__(name: str) -> int:
+    if name.startswith("abi_"):
+        raise ImportError(
+            f"this module was compiled for version {name.removeprefix('abi_')} of stmpy's barriers, and "
+            f"the installed stmpy {__version__} has version {ABI}: compile it again with this stmpy's stmpyc",
+            name=__name__,
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,223 @@
+"""Compiles modules while they are imported.
+
+The finder asks the finders behind it and, where they found an ordinary source file, puts a loader of its own
+in place of theirs. That loader differs in `get_code` alone: the module's execution is importlib's, so no
+frame of ours is ever in a user's traceback. Everything else (zip archives, loaders that rewrite sources
+themselves, such as pytest's) is left alone: those modules run on the dynamic tier.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+
+from stmpy import _cache, _messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+
+    from stmpy.compiler import Compilation
+
+MENTION = b"stmpy"
+
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = tuple(_STANDARD_LIBRARY + name for name in ("site-packages", "dist-packages"))
+
+
+class Rule:
+    """Which modules one installation of the hook compiles, and how."""
+
+    __slots__ = ("cache", "compile_all", "packages")
+
+    def __init__(
+        self,
+        packages: tuple[str, ...] | None = None,
+        *,
+        compile_all: bool = False,
+        cache: bool = True,
+    ) -> None:
+        self.packages = packages
+        self.compile_all = compile_all
+        self.cache = cache
+
+    def covers(self, fullname: str) -> bool:
+        """Whether a module is this rule's; without `packages`, all are that may mention stmpy."""
+        if fullname == "stmpy" or fullname.startswith("stmpy."):
+            return False
+        if self.packages is None:
+            return True
+        return any(fullname == package or fullname.startswith(f"{package}.") for package in self.packages)
+
+
+class Finder:
+    """The entry of `sys.meta_path`. The rule that was added last is asked first."""
+
+    def __init__(self) -> None:
+        # Replaced, never changed: other threads may be in the middle of an import.
+        self.rules: tuple[Rule, ...] = ()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = self._spec_of_others(fullname, path, target)
+        if spec is None:
+            return None
+        rule = self.rule_for(fullname)
+        if rule is None:
+            return spec
+        if type(spec.loader) is SourceFileLoader:
+            if rule.packages is not None or not _is_pythons_own(spec.loader.path):
+                spec.loader = CompilingLoader(fullname, spec.loader.path, rule)
+        elif _messages.tracing() and (rule.packages is not None or mentions_stmpy(spec)):
+            _messages.trace(fullname, f"not compiled: {why_left_alone(spec)}")
+        return spec
+
+    def rule_for(self, fullname: str) -> Rule | None:
+        return next((rule for rule in reversed(self.rules) if rule.covers(fullname)), None)
+
+    def _spec_of_others(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        finders = sys.meta_path
+        behind = finders.index(self) + 1 if self in finders else 0
+        for finder in finders[behind:]:
+            try:
+                find_spec = finder.find_spec
+            except AttributeError:
+                continue
+            spec = find_spec(fullname, path, target)
+            if spec is not None:
+                return spec
+        return None
+
+
+class _SourceNeeded(Exception):
+    """Python's own cache does not answer whether a module mentions stmpy, or says that it does."""
+
+
+class _PythonsCache(SourceFileLoader):
+    """Loads modules that do not mention stmpy from Python's own cache, as Python does, at no cost."""
+
+    def get_data(self, path: str) -> bytes:
+        if path == self.path:
+            raise _SourceNeeded
+        data = super().get_data(path)
+        if MENTION in data:
+            raise _SourceNeeded
+        return data
+
+
+class CompilingLoader(SourceFileLoader):
+    """Loads a source file with its atomic functions compiled."""
+
+    def __init__(self, fullname: str, path: str, rule: Rule) -> None:
+        super().__init__(fullname, path)
+        self.rule = rule
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        try:
+            return self._get_code(fullname)
+        except SyntaxError as error:
+            raise error.with_traceback(None)  # noqa: B904  (it is the same error)
+
+    # Python leaves importlib's frames out of the traceback of a SyntaxError if the last of them has this
+    # name: ours is one of them.
+    get_code.__code__ = get_code.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+
+    def pythons_code(self, fullname: str) -> CodeType | None:
+        """The module as Python compiles it, from its own cache where that is up to date."""
+        return super().get_code(fullname)
+
+    def compiled_code(self, fullname: str, source: bytes) -> CodeType | None:
+        """The module with its atomic functions compiled, from our cache where that is up to date."""
+        entry_path = self.entry_path()
+        entry = _cache.load(entry_path, source, self.path) if entry_path is not None else None
+        cached = entry is not None
+        if entry is None:
+            entry = _compile(source, self.path, compile_all=self.rule.compile_all)
+        if entry is None:
+            return self.pythons_code(fullname)
+        # A SyntaxError is raised here, before anything is said about the module or kept.
+        code = entry.code if entry.code is not None else self.pythons_code(fullname)
+        if not cached and entry_path is not None and not sys.dont_write_bytecode:
+            _cache.store(entry_path, source, entry, _mode(self.path))
+        _messages.tell(fullname, self.path, entry, cached=cached)
+        return code
+
+    def entry_path(self) -> str | None:
+        """Where this module's entry of the cache is, if it is to have one."""
+        return _cache.path(self.path, compile_all=self.rule.compile_all) if self.rule.cache else None
+
+    def _get_code(self, fullname: str) -> CodeType | None:
+        by_mention = self.rule.packages is None
+        try:
+            if by_mention:
+                return _PythonsCache(fullname, self.path).get_code(fullname)
+        except _SourceNeeded:
+            pass
+        try:
+            source = self.get_data(self.path)
+        except OSError:
+            return self.pythons_code(fullname)
+        if by_mention and MENTION not in source:
+            return self.pythons_code(fullname)
+        return self.compiled_code(fullname, source)
+
+
+def _compile(source: bytes, path: str, *, compile_all: bool) -> _cache.Entry | None:
+    # Nothing, and a warning, where the compiler itself cannot be loaded.
+    try:
+        from stmpy.compiler import compile_source
+    except ImportError as error:
+        _messages.warn_no_compiler(error)
+        return None
+    return entry_of(compile_source(source, path, compile_all=compile_all))
+
+
+def entry_of(compilation: Compilation, *, optimize: int = -1) -> _cache.Entry:
+    """What the cache keeps of a compilation."""
+    return _cache.Entry(
+        compilation.code(optimize=optimize) if compilation.changed else None,
+        tuple((*diagnostic,) for diagnostic in compilation.diagnostics),
+        len(compilation.report),
+    )
+
+
+def mentions_stmpy(spec: ModuleSpec) -> bool:
+    """Whether a module that is not ours to load has a source that mentions stmpy."""
+    try:
+        get_source = getattr(spec.loader, "get_source", None)
+        if get_source is not None:
+            return MENTION.decode() in (get_source(spec.name) or "")
+        if spec.origin is not None and spec.has_location:
+            with open(spec.origin, "rb") as file:
+                return MENTION in file.read()
+    except (ImportError, OSError, SyntaxError):
+        pass
+    return False
+
+
+def why_left_alone(spec: ModuleSpec) -> str:
+    """Why a module found by others is loaded by others."""
+    if spec.loader is None or spec.origin is None:
+        return "it has no source file"
+    loader = spec.loader if isinstance(spec.loader, type) else type(spec.loader)
+    return f"it is loaded by {loader.__module__}.{loader.__qualname__}, which is left alone"
+
+
+def _is_pythons_own(path: str) -> bool:
+    # Nothing there can mention stmpy, but for what is installed in site-packages below it.
+    return path.startswith(_STANDARD_LIBRARY) and not path.startswith(_INSTALLED)
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0o600

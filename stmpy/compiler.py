@@ -1,0 +1,134 @@
+"""From source text to code objects: the compiler's text, compiled by CPython, with all positions put back.
+
+CPython alone judges what is a SyntaxError, and gives it, from the user's own text.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import warnings
+from types import CodeType
+from typing import Any
+
+from stmpy import _compiler
+from stmpy._diagnostics import Diagnostic
+from stmpy._restore import Restorer
+
+__all__ = ["Compilation", "Diagnostic", "compile_source"]
+
+# `catch_warnings` puts back the filters it found: of two that overlap, one puts back the other's.
+_recording_warnings = threading.Lock()
+
+
+class Compilation:
+    """What became of one source: see `compile_source`."""
+
+    def __init__(
+        self,
+        original: str | bytes,
+        filename: str,
+        source: str,
+        diagnostics: list[Diagnostic],
+        report: list[dict[str, Any]],
+        position_map: _compiler.PositionMap | None = None,
+    ) -> None:
+        self.source = source
+        self.diagnostics = diagnostics
+        self.report = report
+        self._original = original
+        self._filename = filename
+        self._position_map = position_map
+        self._codes: dict[int, CodeType] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was compiled: else `source` and `code()` are Python's own."""
+        return self._position_map is not None
+
+    def code(self, *, optimize: int = -1) -> CodeType:
+        """The module's code object; every position in it is one of the user's source.
+
+        `optimize` is that of the built-in `compile`. Raises CPython's SyntaxError for a source that is not
+        Python.
+        """
+        if optimize not in self._codes:
+            self._codes[optimize] = self._compile(optimize)
+        return self._codes[optimize]
+
+    def _compile(self, optimize: int) -> CodeType:
+        if self._position_map is None:
+            return compile(self._original, self._filename, "exec", dont_inherit=True, optimize=optimize)
+        functions = ((function["line"], function["name"].rpartition(".")[2]) for function in self.report)
+        restorer = Restorer(self.source, self._position_map, functions)
+        with _recording_warnings, warnings.catch_warnings(record=True) as recorded:
+            warnings.simplefilter("always")
+            code = compile(self.source, self._filename, "exec", dont_inherit=True, optimize=optimize)
+        for warning in recorded:
+            ours = warning.filename == self._filename
+            line = restorer.line(warning.lineno) if ours else warning.lineno
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, line)
+        return restorer.code(code)
+
+
+def compile_source(
+    source: str | bytes, filename: str = "<string>", *, compile_all: bool = False
+) -> Compilation:
+    """Compiles the atomic functions of a module's source.
+
+    `source` is text, or a file's bytes in the encoding they declare; `filename` is what tracebacks will name.
+    With `compile_all`, every function counts as `@stmpy.compiled`.
+
+    The result has `.source` (the text after rewriting), `.code()`, `.diagnostics` and `.report` (an entry for
+    each compiled function). A source that cannot be compiled is left as it is, with a diagnostic. Raises
+    nothing but CPython's SyntaxError, for bytes that are no text; a text that is not Python raises it in
+    `.code()`.
+    """
+    refusal: Diagnostic | None = None
+    try:
+        text = source if isinstance(source, str) else _compiler.decode(source)
+        result = _compiler.compile(text, filename, compile_all=compile_all)
+    except _compiler.DecodeError as error:
+        refusal = _refusal("STM901", f"the source cannot be decoded: {error}")
+    except Exception as error:
+        # Whatever is wrong with the compiler, the user's program runs.
+        refusal = _refusal("STM902", f"the compiler failed with {type(error).__name__}: {error}")
+    if refusal is not None:
+        return Compilation(source, filename, _decoded_by_python(source, filename), [refusal], [])
+    diagnostics = [
+        Diagnostic(d.severity, d.code, d.line, d.column, d.message, d.hint or "") for d in result.diagnostics
+    ]
+    plain = Compilation(source, filename, text, diagnostics, [])
+    if not result.changed:
+        return plain
+    compilation = Compilation(
+        source, filename, result.source, diagnostics, result.report, result.position_map
+    )
+    try:
+        compilation.code()
+    except Exception as refusal:
+        if _is_python(plain):
+            diagnostics.append(_refusal("STM903", f"Python does not accept the compiled text: {refusal}"))
+        return plain
+    return compilation
+
+
+def _refusal(code: str, reason: str) -> Diagnostic:
+    hint = "the module runs uncompiled, with the same results; please report it with the module's source"
+    return Diagnostic("error", code, 1, 0, reason, hint)
+
+
+def _is_python(plain: Compilation) -> bool:
+    try:
+        plain.code()
+    except Exception:
+        return False
+    return True
+
+
+def _decoded_by_python(source: str | bytes, filename: str) -> str:
+    if isinstance(source, str):
+        return source
+    # Raises the SyntaxError that says what is wrong with the bytes, if that is why they were refused.
+    compile(source, filename, "exec", dont_inherit=True)
+    return importlib.util.decode_source(source)
