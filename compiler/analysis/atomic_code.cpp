@@ -1,0 +1,160 @@
+#include "analysis/atomic_code.h"
+
+#include <set>
+
+#include "analysis/decorators.h"
+
+namespace stmpy::compiler {
+
+namespace {
+
+// What the definitions in a block are part of.
+struct Surroundings {
+  Scope* scope;
+  std::string prefix;                      // of qualified names
+  const std::string* enclosing = nullptr;  // the name of the compiled function around, if any
+};
+
+struct Marking {
+  Meaning meaning = Meaning::nothing;
+  bool names_itself = false;
+};
+
+class Finder {
+ public:
+  Finder(std::string_view source, const LineTable& lines, Scopes& scopes, bool compile_all, AtomicCode& found)
+      : source_(source), lines_(lines), scopes_(scopes), compile_all_(compile_all), found_(found) {}
+
+  // Functions are statements: expressions are not looked into.
+  void visit(const Node& node, const Surroundings& around) {
+    switch (rule_of(node)) {
+      case Rules::RuleFunction_definition:
+        return visit_function(node, around, {}, false);
+      case Rules::RuleClass_definition:
+        return visit_class(node, around);
+      case Rules::RuleDecorated:
+        return visit_decorated(node, around);
+      case Rules::RuleAsync_statement:
+        if (rule_of(*node.children[1]) == Rules::RuleFunction_definition) {
+          return visit_function(*node.children[1], around, {}, true);
+        }
+        return visit(*node.children[1], around);
+      case Rules::RuleFile:
+      case Rules::RuleStatement:
+      case Rules::RuleBlock:
+      case Rules::RuleIf_statement:
+      case Rules::RuleWhile_statement:
+      case Rules::RuleFor_statement:
+      case Rules::RuleTry_statement:
+      case Rules::RuleExcept_clause:
+      case Rules::RuleWith_statement:
+      case Rules::RuleMatch_statement:
+      case Rules::RuleCase_block:
+        for (const Node* child : node.children) visit(*child, around);
+        return;
+      default:
+        return;
+    }
+  }
+
+ private:
+  std::string_view text(const Token& token) const { return token.text(source_); }
+
+  void report(const Rule& rule, uint32_t offset, std::string message) {
+    found_.diagnostics.push_back({&rule, lines_.position(offset), std::move(message)});
+  }
+
+  void visit_decorated(const Node& node, const Surroundings& around) {
+    const Node* definition = node.children.back();
+    const bool is_async = rule_of(*definition) == Rules::RuleAsync_statement;
+    if (is_async) definition = definition->children[1];
+    if (rule_of(*definition) != Rules::RuleFunction_definition) return visit(*definition, around);
+
+    const Token& name = *token_of(*definition->children[1]);
+    Marking marking;
+    for (const Node* decorator : node.children) {
+      if (rule_of(*decorator) != Rules::RuleDecorator) break;
+      const DecoratorPath path = decorator_path(*decorator);
+      const Meaning meaning = meaning_of(path, *around.scope);
+      if (meaning != Meaning::atomic && meaning != Meaning::atomically && meaning != Meaning::compiled)
+        continue;
+      // What starts a transaction decides, wherever it stands.
+      if (marking.meaning == Meaning::nothing || marking.meaning == Meaning::compiled)
+        marking.meaning = meaning;
+      if (meaning == Meaning::atomic && path.sole_name() != nullptr &&
+          text(*path.sole_name()) == text(name)) {
+        marking.names_itself = true;
+      }
+    }
+    visit_function(*definition, around, marking, is_async);
+  }
+
+  Meaning meaning_of(const DecoratorPath& path, const Scope& scope) {
+    if (path.names.empty() || path.names.size() > 2) return Meaning::other;
+    const Token& root = *path.names.front();
+    const Name& name = scopes_.resolve(scope, text(root));
+    if (name.rebound && reported_.insert(name.rebound_at).second) {
+      const uint32_t line = lines_.position(name.rebound_at).line;
+      report(rules::rebound_decorator, root.start(),
+             std::string(text(root))
+                 .append(" is also bound to something else, in line ")
+                 .append(std::to_string(line)));
+    }
+    if (path.names.size() == 1) return name.meaning == Meaning::stmpy_module ? Meaning::other : name.meaning;
+    return name.meaning == Meaning::stmpy_module ? meaning_of_export(text(*path.names.back()))
+                                                 : Meaning::other;
+  }
+
+  void visit_function(const Node& node, const Surroundings& around, const Marking& marking, bool is_async) {
+    const Token& name = *token_of(*node.children[1]);
+    Scope& scope = scopes_.of(node);
+    const bool transaction = marking.meaning == Meaning::atomic || marking.meaning == Meaning::atomically;
+    const std::string qualified = around.prefix + std::string(text(name));
+    if (transaction && (is_async || scope.suspends)) {
+      report(rules::suspending_transaction, name.start(),
+             qualified + (is_async ? " is a coroutine function" : " is a generator function") +
+                 " and cannot be atomic");
+      return;
+    }
+
+    std::string reason;
+    if (transaction) {
+      reason = marking.meaning == Meaning::atomic ? "@atomic" : "@atomically";
+    } else if (marking.meaning == Meaning::compiled) {
+      reason = "@compiled";
+    } else if (around.enclosing != nullptr) {
+      reason = std::string("in ").append(*around.enclosing);
+    } else if (compile_all_) {
+      reason = "compile_all";
+    }
+    if (!reason.empty()) {
+      const bool is_inner_block = marking.names_itself && around.scope->kind == Scope::Kind::function;
+      found_.functions.push_back({&node, &scope, qualified, reason, is_inner_block, {}});
+    }
+    const Surroundings inside{&scope, qualified + ".<locals>.", reason.empty() ? nullptr : &qualified};
+    visit(*node.children.back(), inside);
+  }
+
+  void visit_class(const Node& node, const Surroundings& around) {
+    const std::string prefix = around.prefix + std::string(text(*token_of(*node.children[1]))) + ".";
+    visit(*node.children.back(), {&scopes_.of(node), prefix, around.enclosing});
+  }
+
+  std::string_view source_;
+  const LineTable& lines_;
+  Scopes& scopes_;
+  bool compile_all_;
+  AtomicCode& found_;
+  std::set<uint32_t> reported_;  // other bindings of a decorator's name: one diagnostic each
+};
+
+}  // namespace
+
+AtomicCode find_atomic_code(std::string_view source, const LineTable& lines, const Node& file, Scopes& scopes,
+                            bool compile_all) {
+  AtomicCode found;
+  Finder(source, lines, scopes, compile_all, found).visit(file, {&scopes.module(), "", nullptr});
+  return found;
+}
+
+}  // namespace stmpy::compiler

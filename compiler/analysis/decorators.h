@@ -1,0 +1,36 @@
+// What stmpy exports that decorates functions, and how a decorator names it.
+
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "analysis/scopes.h"
+#include "syntax/tree.h"
+
+namespace stmpy::compiler {
+
+struct Export {
+  std::string_view name;
+  Meaning meaning;
+};
+
+inline constexpr Export kExports[] = {
+    {"atomic", Meaning::atomic},
+    {"atomically", Meaning::atomically},
+    {"compiled", Meaning::compiled},
+};
+
+// Meaning::other for what does not decorate.
+Meaning meaning_of_export(std::string_view name);
+
+// The names in `@a.b` or `@a.b(…)`; empty for any other expression.
+struct DecoratorPath {
+  std::vector<const Token*> names;
+
+  const Token* sole_name() const { return names.size() == 1 ? names.front() : nullptr; }
+};
+
+DecoratorPath decorator_path(const Node& decorator);
+
+}  // namespace stmpy::compiler

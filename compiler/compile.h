@@ -1,0 +1,39 @@
+// Source text to source text: the whole way on one page.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/access.h"
+#include "diagnostics/diagnostic.h"
+#include "text/position_map.h"
+
+namespace stmpy::compiler {
+
+struct FunctionReport {
+  std::string name;  // qualified
+  uint32_t line;     // of the def
+  std::string reason;
+  struct Entry {
+    Position place;
+    Access access;
+  };
+  std::vector<Entry> accesses;
+};
+
+struct CompileResult {
+  std::string text;
+  bool changed;
+  PositionMap map;
+  std::vector<Diagnostic> diagnostics;
+  std::vector<FunctionReport> report;
+};
+
+// Compiles a module's source, which is UTF-8. What the compiler cannot read stays as it is, with a
+// diagnostic; throws only when the system has no memory or thread. Any number of threads may call it; they
+// take turns at parsing.
+CompileResult compile(std::string_view source, bool compile_all);
+
+}  // namespace stmpy::compiler

@@ -1,0 +1,35 @@
+#include "text/edits.h"
+
+#include <algorithm>
+
+namespace stmpy::compiler {
+
+Edits::Result Edits::apply(std::string_view source, const LineTable& lines) && {
+  std::stable_sort(edits_.begin(), edits_.end(),
+                   [](const Edit& a, const Edit& b) { return a.start < b.start; });
+  std::string text;
+  text.reserve(source.size() + edits_.size() * 16);
+  std::vector<Segment> segments;
+  segments.reserve(edits_.size() * 2 + 1);
+  uint32_t copied = 0;
+  const auto copy_to = [&](uint32_t end) {
+    if (end == copied) return;
+    segments.push_back({Segment::Kind::copied, static_cast<uint32_t>(text.size()), copied, end, copied});
+    text += source.substr(copied, end - copied);
+    copied = end;
+  };
+  for (const Edit& edit : edits_) {
+    copy_to(edit.start);
+    if (!edit.text.empty()) {
+      segments.push_back({Segment::Kind::inserted, static_cast<uint32_t>(text.size()), edit.anchor.start,
+                          edit.anchor.end, edit.anchor.own_start});
+    }
+    text += edit.text;
+    copied = edit.end;
+  }
+  copy_to(static_cast<uint32_t>(source.size()));
+  LineTable generated(text);
+  return {std::move(text), PositionMap(lines, std::move(generated), std::move(segments))};
+}
+
+}  // namespace stmpy::compiler
