@@ -1,7 +1,7 @@
 """Which attributes the objects of a class are known to have: the names of its layout.
 
-The runtime asks once for each class, when the first object is made. A name that is missing here costs speed and memory,
-never meaning: it becomes an attribute beyond the layout.
+The runtime asks once for each class, when the first object is made. A name that is missing here costs speed
+and memory, never meaning: it becomes an attribute beyond the layout.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _LIMIT = 512
 
 
 def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, str], ...], bool]:
-    """The layout of a class: attribute names, base classes first, `__slots__` descriptors to replace, whether others are allowed.
+    """The layout of a class: attribute names, `__slots__` descriptors to replace, whether others are allowed.
 
-    The slots are the class and the name where the descriptor stands, the class that declares the slot and the slot's name.
+    Names of base classes come first. The slots are the class and the name where the descriptor stands, the
+    class that declares the slot, and the slot's name.
     """
     names: dict[str, None] = {}
     slots: list[tuple[type, str, type, str]] = []
@@ -52,7 +53,9 @@ def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, s
 
 def _is_slot(value: Any) -> bool:
     """A descriptor for a place in an STMObject, be it the interpreter's or ours."""
-    return type(value) in (types.MemberDescriptorType, SlotDescriptor) and issubclass(value.__objclass__, STMObject)
+    return type(value) in (types.MemberDescriptorType, SlotDescriptor) and issubclass(
+        value.__objclass__, STMObject
+    )
 
 
 def _is_reserved(name: str) -> bool:
@@ -95,11 +98,13 @@ def _annotated(cls: type, namespace: Any) -> Iterator[str]:
     if sys.version_info >= (3, 14):
         import annotationlib
 
-        yield from annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
-    else:
-        annotations = namespace.get("__annotations__")
-        if isinstance(annotations, dict):
-            yield from annotations
+        # From the namespace: asked of the class, the annotations would be kept there for dir() to see.
+        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+        if annotate is not None:
+            yield from annotationlib.call_annotate_function(annotate, annotationlib.Format.STRING, owner=cls)
+    annotations = namespace.get("__annotations__")
+    if isinstance(annotations, dict):
+        yield from annotations
 
 
 def _function_of(value: object) -> types.FunctionType | None:

@@ -1,7 +1,8 @@
-"""What `obj.__dict__` of an `STMObject` is: a dict filled with the current values, whose operations go to the object.
+"""What `obj.__dict__` of an `STMObject` is: a dict of the current values, whose operations go to the object.
 
-The filling is for code that reads a dict's storage without asking it (`dict.get(vars(obj), k)`, `inspect.getattr_static`,
-`PyDict_Next`); everything else is a barrier on the object, so that reads are registered and writes are transactional.
+The filling is for code that reads a dict's storage without asking it (`dict.get(vars(obj), k)`,
+`inspect.getattr_static`, `PyDict_Next`); everything else is a barrier on the object, so that reads are
+registered and writes are transactional.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class InstanceDict(dict[str, Any]):
     """The instance attributes of one object, as of now and from now on."""
 
     __slots__ = ("_object",)
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __init__(self, owner: STMObject) -> None:
         super().__init__(_items_of(owner))
@@ -150,7 +151,7 @@ class InstanceDict(dict[str, Any]):
 
 
 def state_of(owner: STMObject) -> Any:
-    """What `object.__getstate__` gives for an ordinary object: the instance dict, with the slots beside it if there are any."""
+    """What `object.__getstate__` gives for an ordinary object: the instance dict, and the slots."""
     cls = type(owner)
     slots = {}
     for name in copyreg._slotnames(cls):  # type: ignore[attr-defined]

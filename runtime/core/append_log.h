@@ -63,6 +63,8 @@ class AppendLog {
       current_->following.set_release(make_chunk(current_, std::min(size * 2, kLargestChunk)));
     }
   }
+  // Room for one entry where the log ends now: reserve() would have nothing to do.
+  bool has_room() const { return next_.get() != limit_; }
   // Needs reserve() before it.
   template <class... Fields>
   void push(Fields... fields) {
@@ -93,7 +95,7 @@ class AppendLog {
     next_.set_release(to.entry);
   }
 
-  // The owner's own ways through it. `visit` may not push.
+  // The owner's own ways through it. What `visit` pushes is not visited; it may take away only what it has pushed.
   template <class Visit>
   void forwards(Position start, Visit visit) {
     forwards_to(start, next_.get(), [&](Entry& entry) {

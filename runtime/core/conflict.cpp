@@ -20,7 +20,8 @@ bool ends_while_spinning(const Attempt& attempt) {
   return false;
 }
 
-// The next attempts of this call take the pair for writing at once. A hint: without memory for it they fail once more.
+// The next attempts of this call take the pair for writing at once. A hint: without memory for it they fail
+// once more.
 void promote(Descriptor& self, Record& record) {
   try {
     self.promoted.push_back(&record);
@@ -99,8 +100,8 @@ class Waiting {
   Waiter waiter_;
 };
 
-// Whether a wait in place has lost what it stood on. A signal handler runs inside of the waiting attempt: its accesses belong to it,
-// may register pairs, and then this is no longer a requester with nothing.
+// Whether a wait in place has lost what it stood on. A signal handler runs inside of the waiting attempt: its
+// accesses belong to it, may register pairs, and then this is no longer a requester with nothing.
 bool has_to_ask_again(Descriptor& self, const Record* claimed) {
   if (!holds_nothing(self)) return true;
   return claimed && (self.claimed != claimed || !self.claimed->is_claimed_by(self));
@@ -115,10 +116,6 @@ Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& r
   if (!refusal.by || ends_while_spinning(refusal.by)) return Outcome::Again;
   // Rule 3, a senior that dooms a younger holder, has its place here.
   return give_up(self, record, refusal);
-}
-
-void drop_claim(Descriptor& self) {
-  if (self.claimed) self.claimed->clear_claim(self);
 }
 
 Wait wait_for_end(Descriptor& self, Attempt of, bool in_place) {

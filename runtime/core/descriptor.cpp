@@ -23,7 +23,8 @@ void SpinLock::yield_processor() { sched_yield(); }
 
 namespace {
 
-// All descriptors there ever were, by id; those without a thread wait for the next one, the smallest id first.
+// All descriptors there ever were, by id; those without a thread wait for the next one, the smallest id
+// first.
 struct Registry {
   std::mutex mutex;
   std::vector<std::unique_ptr<Descriptor>> all;
@@ -52,7 +53,8 @@ Totals sum() {
 
 }  // namespace
 
-Descriptor::Descriptor(std::uint32_t number) : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {
+Descriptor::Descriptor(std::uint32_t number)
+    : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {
   promoted.reserve(4);
 }
 
@@ -62,7 +64,8 @@ bool older(const Descriptor& a, const Descriptor& b) {
 }
 
 void draw_age(Descriptor& self) {
-  if (self.age.load(std::memory_order_relaxed) == 0) self.age.store(registry().ages.fetch_add(1) + 1, kRelease);
+  if (self.age.load(std::memory_order_relaxed) == 0)
+    self.age.store(registry().ages.fetch_add(1) + 1, kRelease);
 }
 
 Descriptor& adopt_descriptor() {

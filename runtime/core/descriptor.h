@@ -82,6 +82,7 @@ class Descriptor {
   std::uint64_t written_pattern = Record::kNoPattern;
   std::uint32_t depth = 0;  // savepoints that are open
   bool exclusive = false;   // reads="exclusive" from here on
+  bool usual = true;        // no reason to take another mode than the one that is asked for; see mode_for()
   AppendLog<Access> accesses;
   AppendLog<LogEntry> log;
   // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose references

@@ -8,15 +8,23 @@
 namespace stmpy::core {
 namespace {
 
-// The oldest entry of the pair in the log of an attempt, null if there is none. Entries of reverted savepoints may be
-// overwritten under our eyes, but not those that were logged first: once a pair is logged, the oldest stays. The order of
-// the loads (record, flags, value) is the order of the stores of a push.
-const LogEntry* oldest_entry(const Descriptor& owner, const Record& record, const Slot& slot) {
-  const LogEntry* found = nullptr;
+// Entries of reverted savepoints may be overwritten under our eyes. The order of the loads (record, flags,
+// value, and the first two again) is the reverse of the stores of a push, so that a value is never taken for
+// another pair's.
+bool is_of(const LogEntry& entry, const Record& record, const Slot& slot) {
+  return entry.record.get_acquire() == &record && entry.slot.get_acquire() == &slot &&
+         !(entry.flags.get_acquire() & LogEntry::kVoid);
+}
+
+// The value before the attempt: that of the oldest entry of the pair. False where its log has none.
+bool find_pre_image(const Descriptor& owner, const Record& record, const Slot& slot, void*& value) {
+  bool found = false;
   owner.log.observe(owner.first_entry.get(), [&](const LogEntry& entry) {
-    if (entry.record.get_acquire() == &record && entry.slot.get() == &slot &&
-        !(entry.flags.get_acquire() & LogEntry::kVoid)) found = &entry;
-    return found == nullptr;
+    if (!is_of(entry, record, slot)) return true;
+    void* const old_value = entry.old_value.get_acquire();
+    found = is_of(entry, record, slot);
+    if (found) value = old_value;
+    return !found;
   });
   return found;
 }
@@ -33,22 +41,26 @@ void* committed_value(const Observer&, const Record& record, const Slot& slot) {
       continue;
     }
     const Status status = before.writer->state();
-    if (!status.in_progress()) {  // it has just ended, or is about to begin: its hold on the record is gone in a moment
+    if (!status.in_progress()) {  // it has just ended: its hold on the record is gone in a moment
       pause();
       continue;
     }
     if (status.state() == State::Committed) {
+      schedule(Step::Looked);
       void* value = slot.load(kAcquire);
       schedule(Step::Peeked);
       if (record.view() == before) return value;
       continue;
     }
-    // The owner logs before it changes: a value that was read while the log has no entry was the committed one.
-    const LogEntry* entry = oldest_entry(*before.writer, record, slot);
-    if (!entry) schedule(Step::Looked);
-    void* value = entry ? entry->old_value.get() : slot.load(kAcquire);
+    // The owner logs before it changes: a value that was read while there is no entry was the committed one.
+    void* value = nullptr;
+    const bool found = find_pre_image(*before.writer, record, slot, value);
+    if (!found) {
+      schedule(Step::Looked);
+      value = slot.load(kAcquire);
+    }
     schedule(Step::Peeked);
-    if (!entry && (entry = oldest_entry(*before.writer, record, slot))) value = entry->old_value.get();
+    if (!found) find_pre_image(*before.writer, record, slot, value);
     const Status now = before.writer->state();
     if (now.generation() == status.generation() && now.in_progress() && now.state() != State::Committed &&
         record.view() == before) {
@@ -84,14 +96,17 @@ void finish_attempts_after_fork(Descriptor* survivor) {
   reset_registry_after_fork();
   reset_observers_after_fork();
   reset_fat_records_after_fork();
-  const std::vector<Descriptor*> descriptors = all_descriptors();
-  for (Descriptor* descriptor : descriptors) {
+  for (Descriptor* descriptor : all_descriptors()) {
     new (&descriptor->parker) Parker;
     new (&descriptor->waiters_mutex) std::mutex;
     descriptor->first_waiter = nullptr;
     descriptor->waiting_for_it = 0;
   }
-  for (Descriptor* descriptor : descriptors) {
+  finish_attempts_of_others(survivor);
+}
+
+void finish_attempts_of_others(Descriptor* survivor) {
+  for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor == survivor || !descriptor->state().in_progress()) continue;
     if (descriptor->state().state() == State::Committed) {
       finish_commit(*descriptor);

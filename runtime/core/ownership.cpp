@@ -12,7 +12,6 @@ namespace stmpy::core {
 namespace {
 
 constexpr std::uint64_t kVersionMask = ~std::uint64_t{0} << Record::kVersionShift;
-constexpr std::uint64_t kAllHolders = ((std::uint64_t{1} << (Record::kHolderBits * Record::kThinHolders)) - 1) << Record::kHolderShift;
 
 // A thin word taken apart. In mode Update the first holder is the one that may write; the others read.
 struct Thin {
@@ -80,7 +79,7 @@ struct FatRecord {
   };
 
   SpinLock lock;
-  Shown<Record*> of;  // null in the pool; changed under the lock
+  Shown<Record*> of;          // null in the pool; changed under the lock
   std::uint64_t version = 0;  // shifted as in the thin word
   bool watched = false;
   std::vector<Holder> holders;
@@ -89,7 +88,8 @@ struct FatRecord {
   FatRecord* next_made = nullptr;
 
   auto find(const Descriptor& self) {
-    return std::find_if(holders.begin(), holders.end(), [&](const Holder& h) { return h.attempt.descriptor == &self; });
+    return std::find_if(holders.begin(), holders.end(),
+                        [&](const Holder& h) { return h.attempt.descriptor == &self; });
   }
   bool claim_is_pending() const { return claim && in_progress(claim); }
 };
@@ -197,13 +197,15 @@ void Record::inflate(std::uint64_t word) {
 Request Record::request(Descriptor& self, Mode mode, Refusal& refusal) {
   for (;;) {
     const std::uint64_t word = word_.load();
-    const auto answer = word & kFat ? request_fat(word, self, mode, refusal) : request_thin(word, self, mode, refusal);
+    const auto answer =
+        word & kFat ? request_fat(word, self, mode, refusal) : request_thin(word, self, mode, refusal);
     if (answer) return *answer;
   }
 }
 
 // nullopt: the word has changed, ask again.
-std::optional<Request> Record::request_thin(std::uint64_t word, Descriptor& self, Mode mode, Refusal& refusal) {
+std::optional<Request> Record::request_thin(std::uint64_t word, Descriptor& self, Mode mode,
+                                            Refusal& refusal) {
   const Thin thin{word};
   const int own = thin.index_of(self.thin_id);
   const int count = thin.count();
@@ -225,19 +227,22 @@ std::optional<Request> Record::request_thin(std::uint64_t word, Descriptor& self
   }
   const bool in_front = is_write(mode) || mode == Mode::Update || count == 0;
   const Mode together = thin.mode() == Mode::Update && mode == Mode::Read ? Mode::Update : mode;
-  const Thin granted = in_front ? thin.with_first(mode, self.thin_id) : thin.with_last(together, self.thin_id);
+  const Thin granted =
+      in_front ? thin.with_first(mode, self.thin_id) : thin.with_last(together, self.thin_id);
   if (!word_.compare_exchange(word, granted.word)) return std::nullopt;
   return own >= 0 ? Request::Raised : Request::Granted;
 }
 
-std::optional<Request> Record::request_fat(std::uint64_t word, Descriptor& self, Mode mode, Refusal& refusal) {
+std::optional<Request> Record::request_fat(std::uint64_t word, Descriptor& self, Mode mode,
+                                           Refusal& refusal) {
   LockedFat fat(*this, word);
   if (!fat) return std::nullopt;
   const auto own = fat->find(self);
   const bool holds = own != fat->holders.end();
   if (holds && covers(own->mode, mode)) return Request::Held;
   if (holds) mode = joined(own->mode, mode);
-  if (!holds && fat->claim_is_pending() && fat->claim.descriptor != &self && !older(self, *fat->claim.descriptor)) {
+  if (!holds && fat->claim_is_pending() && fat->claim.descriptor != &self &&
+      !older(self, *fat->claim.descriptor)) {
     refusal = {fat->claim, true, false};
     return Request::Refused;
   }
@@ -298,7 +303,7 @@ bool Record::set_claim(Descriptor& self) {
   for (;;) {
     const std::uint64_t word = word_.load();
     if (!(word & kFat)) {
-      if (!(word & kAllHolders)) return false;
+      if (!(word & kHolders)) return false;
       inflate(word);
       continue;
     }

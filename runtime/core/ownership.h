@@ -92,6 +92,7 @@ class Record {
   static constexpr int kModeShift = 2, kHolderShift = 5, kHolderBits = 10, kThinHolders = 3, kVersionShift = 35;
   static constexpr std::uint64_t kFat = 1, kWatched = 2, kModeMask = 7u << kModeShift;
   static constexpr std::uint64_t kHolderMask = (1u << kHolderBits) - 1;
+  static constexpr std::uint64_t kHolders = ((std::uint64_t{1} << (kHolderBits * kThinHolders)) - 1) << kHolderShift;
   static constexpr std::uint64_t kFirstHolderMask = kHolderMask << kHolderShift;
   static constexpr std::uint64_t kLargestThinId = kHolderMask;
   static constexpr std::uint64_t kMaskHeld = kFat | kFirstHolderMask;
@@ -110,13 +111,22 @@ class Record {
     if (thin_id == 0 || (word & (kFat | kModeMask)) != 0) return false;
     return word_.compare_exchange(word, word | thin_id << kHolderShift | static_cast<std::uint64_t>(mode) << kModeShift);
   }
+  // The common case of an upgrade: the only holder of a thin record, who reads it, comes to write it.
+  bool raise_if_alone(std::uint64_t thin_id) {
+    std::uint64_t word = word_.load();
+    const std::uint64_t mode = word & kModeMask;
+    if ((word & (kFat | kHolders)) != held_pattern(thin_id) || thin_id == 0 ||
+        mode > (static_cast<std::uint64_t>(Mode::Update) << kModeShift)) {
+      return false;
+    }
+    return word_.compare_exchange(word, (word & ~kModeMask) | static_cast<std::uint64_t>(Mode::Write) << kModeShift);
+  }
   // The common cases of release(): the only holder of a thin record that nobody watches.
   bool release_if_alone(std::uint64_t thin_id) {
-    constexpr std::uint64_t holders = ((std::uint64_t{1} << (kHolderBits * kThinHolders)) - 1) << kHolderShift;
     std::uint64_t word = word_.load();
-    if ((word & (kFat | kWatched | holders)) != held_pattern(thin_id) || thin_id == 0) return false;
+    if ((word & (kFat | kWatched | kHolders)) != held_pattern(thin_id) || thin_id == 0) return false;
     const bool written = (word & kModeMask) >= (static_cast<std::uint64_t>(Mode::Write) << kModeShift);
-    const std::uint64_t released = (word & ~(kModeMask | holders)) + (written ? kVersionStep : 0);
+    const std::uint64_t released = (word & ~(kModeMask | kHolders)) + (written ? kVersionStep : 0);
     return word_.compare_exchange(word, released);
   }
   static constexpr std::uint64_t kVersionStep = std::uint64_t{1} << kVersionShift;

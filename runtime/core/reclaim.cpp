@@ -13,8 +13,9 @@
 namespace stmpy::core {
 namespace {
 
-// Observers are counted in shards, so that they do not contend, and in one of two phases, so that limbo empties even
-// where there is always somebody who observes: newcomers are sent to one phase while the other one drains.
+// Observers are counted in shards, so that they do not contend, and in one of two phases, so that limbo
+// empties even where there is always somebody who observes: newcomers are sent to one phase while the other
+// one drains.
 constexpr std::uint32_t kShards = 16;
 struct alignas(64) Shard {
   std::atomic<std::uint32_t> observing[2];
@@ -26,7 +27,8 @@ std::atomic<std::uint32_t> phase_of_newcomers{0};
 std::atomic<std::uint32_t>& enter(const Descriptor& self) {
   const std::uint32_t shard = self.id % kShards;
   if (!(shards_in_use.load(std::memory_order_relaxed) >> shard & 1)) shards_in_use.fetch_or(1u << shard);
-  std::atomic<std::uint32_t>& counter = shards[shard].observing[phase_of_newcomers.load(std::memory_order_relaxed)];
+  std::atomic<std::uint32_t>& counter =
+      shards[shard].observing[phase_of_newcomers.load(std::memory_order_relaxed)];
   counter.fetch_add(1, std::memory_order_seq_cst);
   return counter;
 }
@@ -48,8 +50,8 @@ struct Kept {
 struct Limbo {
   std::mutex mutex;
   Kept newest;
-  Kept leaving;                // out of reach before either phase was last seen empty
-  bool seen_empty[2] = {};     // since there is something in `leaving`
+  Kept leaving;             // out of reach before either phase was last seen empty
+  bool seen_empty[2] = {};  // since there is something in `leaving`
   std::atomic<bool> holds_something{false};
 
   // What nobody can have any more, and maybe nothing. Called under the mutex.
@@ -87,8 +89,8 @@ void keep(std::vector<void*> Kept::*what, void* kept) {
 
 bool nobody_observes() {
   if constexpr (kSerialized) return true;
-  // The caller took the references out of reach before a fenced store or CAS; an observer raises its count with one
-  // before it looks. So either it is seen here, or it does not find them any more.
+  // The caller took the references out of reach before a fenced store or CAS; an observer raises its count
+  // with one before it looks. So either it is seen here, or it does not find them any more.
   return nobody_in_phase(0) && nobody_in_phase(1);
 }
 

@@ -1,4 +1,5 @@
-// Points at which a test may stop a thread to build one interleaving. Nothing in a build that is not for tests.
+// Points at which a test may stop a thread to build one interleaving. Nothing in a build that is not for
+// tests.
 #pragma once
 
 #include <chrono>
@@ -6,17 +7,17 @@
 namespace stmpy::core {
 
 enum class Step {
-  Requested,     // a record was asked for, the answer not acted on yet
-  Refused,       // a request was refused, nothing done about it yet
-  Registered,    // a waiter has registered, and not yet rechecked
-  Parking,       // a waiter has rechecked and is about to sleep
-  Committing,    // the commit's CAS succeeded, nothing released yet
-  Released,      // everything is released, the attempt not ended yet
-  Ended,         // the attempt has ended, nobody woken yet
-  Undone,        // the log is replayed, nothing released yet
-  Looked,        // an outside read has found no log entry, and not yet read the value
-  Kept,          // a reference went to limbo
-  Peeked,        // an outside read has the value, and not yet rechecked
+  Requested,   // a record was asked for, the answer not acted on yet
+  Refused,     // a request was refused, nothing done about it yet
+  Registered,  // a waiter has registered, and not yet rechecked
+  Parking,     // a waiter has rechecked and is about to sleep
+  Committing,  // the commit's CAS succeeded, nothing released yet
+  Released,    // everything is released, the attempt not ended yet
+  Ended,       // the attempt has ended, nobody woken yet
+  Undone,      // the log is replayed, nothing released yet
+  Looked,      // an outside read has looked at the owner, and not yet read the value
+  Kept,        // a reference went to limbo
+  Peeked,      // an outside read has the value, and not yet rechecked
 };
 
 #if defined(STMPY_SCHEDULE) && STMPY_SCHEDULE

@@ -1,6 +1,5 @@
 #include "runtime/core/transaction.h"
 
-#include <new>
 #include <utility>
 
 #include "runtime/core/conflict.h"
@@ -10,21 +9,19 @@
 namespace stmpy::core {
 namespace {
 
+// Under reads="exclusive" in a savepoint, what is held may be held in a shared mode from before: each access
+// has to look.
+bool may_have_to_raise(const Descriptor& self) { return self.exclusive && self.depth > 0; }
+
 void show_patterns(Descriptor& self) {
   const bool usable = self.thin_id != 0;
-  self.held_pattern = usable ? Record::held_pattern(self.thin_id) : Record::kNoPattern;
-  self.written_pattern = usable && self.depth == 0 ? Record::written_pattern(self.thin_id) : Record::kNoPattern;
+  self.held_pattern =
+      usable && !may_have_to_raise(self) ? Record::held_pattern(self.thin_id) : Record::kNoPattern;
+  self.written_pattern =
+      usable && self.depth == 0 ? Record::written_pattern(self.thin_id) : Record::kNoPattern;
 }
 
 void hide_patterns(Descriptor& self) { self.held_pattern = self.written_pattern = Record::kNoPattern; }
-
-Outcome registered(Descriptor& self, Record& record, void* object) {
-  const auto address = reinterpret_cast<std::uintptr_t>(object);
-  const Access* last = self.accesses.last_since(self.first_access.get());
-  const bool again = last && last->object() == object;
-  self.accesses.push(&record, address | (again ? 1u : 0u));
-  return again ? Outcome::RegisteredAgain : Outcome::Registered;
-}
 
 // The barrier has its answer, or raises.
 void end_request(Descriptor& self) {
@@ -56,7 +53,6 @@ void end_attempt(Descriptor& self) {
   schedule(Step::Released);
   hide_patterns(self);
   self.depth = 0;
-  self.exclusive = false;
   self.status.store_fenced(Status::of(self.state().generation(), State::Idle).bits);
   schedule(Step::Ended);
   if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) {
@@ -72,6 +68,7 @@ void begin(Descriptor& self) {
   self.first_entry.set(self.log.position());
   self.refusals = 0;
   self.blocker = {};
+  set_exclusive(self, false);
   self.counters.add(Counter::Attempts);
   show_patterns(self);
   self.status.store(Status::of(self.state().generation() + 1, State::Active).bits);
@@ -101,7 +98,7 @@ Outcome access(Descriptor& self, Record& record, void* object, Mode mode) {
   end_request(self);
   if (answer == Request::Held) return Outcome::Held;
   if (answer == Request::Raised) return Outcome::Raised;
-  return registered(self, record, object);
+  return register_access(self, record, object);
 }
 
 Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode) {
@@ -113,7 +110,7 @@ Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, M
     case Request::Raised:
       return Outcome::Raised;
     case Request::Granted:
-      return registered(self, record, object);
+      return register_access(self, record, object);
     case Request::Refused:
       break;
   }
@@ -122,14 +119,17 @@ Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, M
 
 bool must_log_again(Descriptor& self, const Record& record) {
   if (self.depth == 0) return false;
-  const Record*& place = self.logged_in_savepoint[reinterpret_cast<std::uintptr_t>(&record) / sizeof(Record) % self.logged_in_savepoint.size()];
+  const Record*& place = self.logged_in_savepoint[reinterpret_cast<std::uintptr_t>(&record) / sizeof(Record) %
+                                                  self.logged_in_savepoint.size()];
   return std::exchange(place, &record) != &record;
 }
 
 void doom(Descriptor& self) {
   std::uint64_t status = self.status.load();
-  for (State state = Status{status}.state(); state == State::Active || state == State::Irrevocable; state = Status{status}.state()) {
-    if (self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Doomed).bits)) break;
+  for (State state = Status{status}.state(); state == State::Active || state == State::Irrevocable;
+       state = Status{status}.state()) {
+    if (self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Doomed).bits))
+      break;
   }
   hide_patterns(self);
 }
@@ -148,7 +148,8 @@ bool commit(Descriptor& self) {
   std::uint64_t status = self.status.load();
   const State state = Status{status}.state();
   if (state != State::Active && state != State::Irrevocable) return false;
-  if (!self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Committed).bits)) return false;
+  if (!self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Committed).bits))
+    return false;
   schedule(Step::Committing);
   finish_commit(self);
   return true;
@@ -162,50 +163,41 @@ void finish_commit(Descriptor& self) {
 Savepoint open_savepoint(Descriptor& self) {
   ++self.depth;
   self.written_pattern = Record::kNoPattern;
+  if (may_have_to_raise(self)) self.held_pattern = Record::kNoPattern;
   self.logged_in_savepoint.fill(nullptr);
   return {self.log.position()};
 }
 
 void close_savepoint(Descriptor& self) {
+  // What was logged in it is as good for the savepoint around it.
   --self.depth;
-  // What was logged in the inner savepoint was not necessarily in the one that is the newest now.
-  self.logged_in_savepoint.fill(nullptr);
-  if (self.state().state() == State::Active || self.state().state() == State::Irrevocable) show_patterns(self);
+  if (self.state().state() == State::Active || self.state().state() == State::Irrevocable)
+    show_patterns(self);
 }
 
 void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
-  std::size_t changes = 0;
-  self.log.backwards(savepoint.log, [&](LogEntry& entry) {
-    undo(entry);
-    ++changes;
-  });
-  std::vector<void*> thrown_away;
-  try {
-    thrown_away.reserve(changes);
-  } catch (const std::bad_alloc&) {
-    // The replayed entries stay as they are, which is right only for an attempt that will be reverted as a whole.
-    doom(self);
-    close_savepoint(self);
-    return;
-  }
-  // The pairs stay registered, so those that came to be written in the savepoint keep the entry that says what was there
-  // before: a later write to a pair that is held for writing relies on it.
-  self.log.forwards(savepoint.log, [&](LogEntry& entry) {
+  self.log.backwards(savepoint.log, undo);
+  // The pairs stay registered, so those that came to be written in the savepoint keep the entry that says
+  // what was there before: a later write to a pair that is held for writing relies on it.
+  self.log.forwards(savepoint.log, [](LogEntry& entry) {
     if (entry.flags.get() & LogEntry::kVoid) return;
-    thrown_away.push_back(entry.thrown_away.get());
     const bool keep = (entry.flags.get() & LogEntry::kFirst) != 0;
     if (keep && entry.old_value.get()) host.retain(entry.old_value.get());
     entry.flags.set_release(keep ? LogEntry::kFirst : LogEntry::kVoid);
   });
+  self.counters.add(Counter::NestedReverts);
+  close_savepoint(self);
+  self.logged_in_savepoint.fill(nullptr);
+  // Nobody else ever saw these values. What their finalisers do belongs to the transaction: what it logs goes
+  // on top.
+  self.log.forwards(savepoint.log, [](LogEntry& entry) {
+    void* reference = entry.thrown_away.get();
+    entry.thrown_away.set(nullptr);
+    if (reference) host.release(reference);
+  });
   while (const LogEntry* last = self.log.last_since(savepoint.log)) {
     if (!(last->flags.get() & LogEntry::kVoid)) break;
     self.log.pop();
-  }
-  self.counters.add(Counter::NestedReverts);
-  close_savepoint(self);
-  // Nobody else ever saw these values. What their finalisers do belongs to the transaction.
-  for (void* reference : thrown_away) {
-    if (reference) host.release(reference);
   }
 }
 

@@ -27,15 +27,22 @@ void begin(Descriptor& self);
 
 // 2. Access. Registers (object, record) in `mode`, or says why not. std::bad_alloc with nothing changed.
 Outcome access(Descriptor& self, Record& record, void* object, Mode mode);
+// reads="exclusive" from here on, or no longer.
+inline void set_exclusive(Descriptor& self, bool exclusive) {
+  self.exclusive = exclusive;
+  self.usual = !exclusive && self.promoted.empty();
+}
 // The mode to ask for where an access of mode `wanted` is made: Exclusive under reads="exclusive", Write where an upgrade of
 // the pair has failed in an earlier attempt of this call. A read that gets a writing mode logs as a write does.
 inline Mode mode_for(const Descriptor& self, const Record& record, Mode wanted) {
+  if (self.usual) return wanted;
   if (self.exclusive) return Mode::Exclusive;
-  if (self.promoted.empty()) return wanted;
   return std::find(self.promoted.begin(), self.promoted.end(), &record) != self.promoted.end() ? Mode::Write : wanted;
 }
 // For a barrier that was told to start over and raises instead: it does not make its request any more.
-void drop_claim(Descriptor& self);
+inline void drop_claim(Descriptor& self) {
+  if (self.claimed) self.claimed->clear_claim(self);
+}
 // While the own AbortTransaction is being handled: Held or granted if free at once, else Aborted; never waits.
 Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode);
 
@@ -103,7 +110,35 @@ void close_savepoint(Descriptor& self);
 // Also closes it. Any code may run at its end (values that nobody holds any more).
 void revert_savepoint(Descriptor& self, const Savepoint& savepoint);
 
-// Inline, because a barrier is little more than this.
+// Registers a pair that the attempt holds now. RegisteredAgain: the entry before it has a reference to the object.
+inline Outcome register_access(Descriptor& self, Record& record, void* object) {
+  const auto address = reinterpret_cast<std::uintptr_t>(object);
+  const Access* last = self.accesses.last_since(self.first_access.get());
+  const bool again = last && last->object() == object;
+  self.accesses.push(&record, address | (again ? 1u : 0u));
+  return again ? Outcome::RegisteredAgain : Outcome::Registered;
+}
+
+// Inline, because a barrier is little more than this. Where nothing is in the way, and room for what follows: the common
+// cases of access(), for a mode that mode_for() leaves as it is. False: take the whole way.
+inline bool may_be_quick(const Descriptor& self) {
+  return self.usual && !self.claimed && self.accesses.has_room() && self.state().state() == State::Active;
+}
+inline bool read_quickly(Descriptor& self, Record& record, void* object, Outcome& outcome) {
+  if (!may_be_quick(self) || !record.take_if_free(self.thin_id, Mode::Read)) return false;
+  outcome = register_access(self, record, object);
+  return true;
+}
+// Outside of savepoints only; with room in the log.
+inline bool write_quickly(Descriptor& self, Record& record, void* object, Outcome& outcome) {
+  if (self.written_pattern == Record::kNoPattern || !may_be_quick(self) || !self.log.has_room()) return false;
+  if (record.take_if_free(self.thin_id, Mode::Write)) {
+    outcome = register_access(self, record, object);
+    return true;
+  }
+  outcome = Outcome::Raised;
+  return record.raise_if_alone(self.thin_id);
+}
 inline bool holds(const Descriptor& self, const Record& record) {
   return (record.bits() & Record::kMaskHeld) == self.held_pattern;
 }

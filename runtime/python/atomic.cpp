@@ -1,6 +1,7 @@
 #include "runtime/python/atomic.h"
 
-#include <cmath>
+#include <cstring>
+#include <new>
 
 #include "runtime/python/atomic_function.h"
 #include "runtime/python/call.h"
@@ -12,8 +13,7 @@ namespace {
 
 // `atomic`, or `atomic(timeout=...)` before it is given its function.
 struct Decorator {
-  PyObject_HEAD
-  Options options;  // its name is owned; null: the function's own
+  PyObject_HEAD Options options;  // its name is owned; null: the function's own
 };
 
 PyObject* the_atomic = nullptr;  // `stmpy.atomic`, for the life of the process
@@ -25,37 +25,58 @@ bool usage_error(const char* message, PyObject* about) {
   return false;
 }
 
-bool parse_options(PyObject* kwargs, Options& options) {
-  PyObject *timeout = Py_None, *max_attempts = Py_None, *reads = nullptr, *name = Py_None;
-  static const char* keywords[] = {"timeout", "max_attempts", "reads", "name", nullptr};
-  static PyObject* const no_arguments = PyTuple_New(0);
-  if (!PyArg_ParseTupleAndKeywords(no_arguments, kwargs, "|$OOOO:atomic", const_cast<char**>(keywords), &timeout, &max_attempts,
-                                   &reads, &name)) {
-    return false;
+bool parse_timeout(PyObject* given, Options& options) {
+  options.timeout = given == Py_None ? -1 : PyFloat_AsDouble(given);
+  const bool is_number = !PyErr_Occurred();
+  PyErr_Clear();
+  if (given == Py_None || (is_number && options.timeout >= 0)) return true;
+  return usage_error("timeout must be a number of seconds, 0 or more, or None; not %R", given);
+}
+
+bool parse_max_attempts(PyObject* given, Options& options) {
+  options.max_attempts = 0;
+  if (given == Py_None) return true;
+  const long long number = PyLong_Check(given) ? PyLong_AsLongLong(given) : 0;
+  PyErr_Clear();
+  if (number < 1) return usage_error("max_attempts must be an integer, 1 or more, or None; not %R", given);
+  options.max_attempts = static_cast<std::uint64_t>(number);
+  return true;
+}
+
+bool parse_reads(PyObject* given, Options& options) {
+  const bool is_text = PyUnicode_Check(given);
+  options.exclusive = is_text && PyUnicode_CompareWithASCIIString(given, "exclusive") == 0;
+  if (options.exclusive || (is_text && PyUnicode_CompareWithASCIIString(given, "shared") == 0)) return true;
+  return usage_error("reads must be \"shared\" or \"exclusive\", not %R", given);
+}
+
+bool parse_name(PyObject* given, Ref& name) {
+  if (given == Py_None) {
+    name = Ref();
+    return true;
   }
-  if (timeout != Py_None) {
-    options.timeout = PyFloat_AsDouble(timeout);
-    if (PyErr_Occurred()) PyErr_Clear(), options.timeout = -1;
-    if (!(options.timeout >= 0)) return usage_error("timeout must be a number of seconds, 0 or more, or None; not %R", timeout);
-  }
-  if (max_attempts != Py_None) {
-    const long long number = PyLong_Check(max_attempts) ? PyLong_AsLongLong(max_attempts) : 0;
-    if (PyErr_Occurred()) PyErr_Clear();
-    if (number < 1) return usage_error("max_attempts must be an integer, 1 or more, or None; not %R", max_attempts);
-    options.max_attempts = static_cast<std::uint64_t>(number);
-  }
-  if (reads) {
-    const bool is_text = PyUnicode_Check(reads);
-    options.exclusive = is_text && PyUnicode_CompareWithASCIIString(reads, "exclusive") == 0;
-    if (!options.exclusive && !(is_text && PyUnicode_CompareWithASCIIString(reads, "shared") == 0)) {
-      return usage_error("reads must be \"shared\" or \"exclusive\", not %R", reads);
+  if (!PyUnicode_CheckExact(given)) return usage_error("name must be a string or None, not %R", given);
+  Py_INCREF(given);
+  PyUnicode_InternInPlace(&given);
+  name = Ref::steal(given);
+  return true;
+}
+
+bool parse_options(PyObject* kwargs, Options& options, Ref& name) {
+  PyObject *key, *value;
+  for (Py_ssize_t position = 0; PyDict_Next(kwargs, &position, &key, &value);) {
+    const auto is = [&](const char* argument) {
+      return PyUnicode_CompareWithASCIIString(key, argument) == 0;
+    };
+    if (!(is("timeout")        ? parse_timeout(value, options)
+          : is("max_attempts") ? parse_max_attempts(value, options)
+          : is("reads")        ? parse_reads(value, options)
+          : is("name")
+              ? parse_name(value, name)
+              : usage_error("atomic has no argument %R: it takes timeout, max_attempts, reads and name",
+                            key))) {
+      return false;
     }
-  }
-  if (name != Py_None) {
-    if (!PyUnicode_CheckExact(name)) return usage_error("name must be a string or None, not %R", name);
-    Py_INCREF(name);
-    PyUnicode_InternInPlace(&name);
-    options.name = name;
   }
   return true;
 }
@@ -77,20 +98,32 @@ Ref name_of(PyObject* function, const Options& options) {
 // False with TransactionUsageError for what cannot be run as a transaction.
 bool check_callable(PyObject* function) {
   if (PyType_Check(function)) {
-    return usage_error("@atomic is for functions, and %R is a class: decorate its methods, or call it in an atomic function", function);
+    return usage_error(
+        "@atomic is for functions, and %R is a class: decorate its methods, or call it in an atomic function",
+        function);
   }
   if (!PyCallable_Check(function)) return usage_error("@atomic needs a function, not %R", function);
+  if (std::strcmp(Py_TYPE(function)->tp_name, "functools.partial") == 0) {
+    Ref inner = Ref::steal(PyObject_GetAttrString(function, "func"));
+    return inner && check_callable(inner.get());
+  }
   Ref code = Ref::steal(PyObject_GetAttrString(function, "__code__"));
   if (!code) PyErr_Clear();
   if (code && PyCode_Check(code.get())) {
     const int flags = reinterpret_cast<PyCodeObject*>(code.get())->co_flags;
     if (flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)) {
-      return usage_error("%R is asynchronous, and a transaction cannot span an await: put the accesses into an ordinary function "
-                         "under @atomic and call that", function);
+      return usage_error(
+          "%R is asynchronous, and a transaction cannot span an await: put the accesses into an ordinary "
+          "function "
+          "under @atomic and call that",
+          function);
     }
     if (flags & CO_GENERATOR) {
-      return usage_error("%R is a generator function, and a transaction cannot span a yield: build a list in an ordinary function "
-                         "under @atomic and return it", function);
+      return usage_error(
+          "%R is a generator function, and a transaction cannot span a yield: build a list in an ordinary "
+          "function "
+          "under @atomic and return it",
+          function);
     }
   }
   return true;
@@ -112,13 +145,14 @@ PyObject* wrap_property(PyObject* property, const Options& options) {
   for (int index = 0; index < 3; ++index) {
     Ref function = Ref::steal(PyObject_GetAttrString(property, attributes[index]));
     if (!function) return nullptr;
-    accessors[index] = function.get() == Py_None ? std::move(function) : Ref::steal(wrap(function.get(), options));
+    accessors[index] =
+        function.get() == Py_None ? std::move(function) : Ref::steal(wrap(function.get(), options));
     if (!accessors[index]) return nullptr;
   }
   Ref doc = Ref::steal(PyObject_GetAttrString(property, "__doc__"));
   if (!doc) return nullptr;
-  return PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(Py_TYPE(property)), accessors[0].get(), accessors[1].get(),
-                                      accessors[2].get(), doc.get(), nullptr);
+  return PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(Py_TYPE(property)), accessors[0].get(),
+                                      accessors[1].get(), accessors[2].get(), doc.get(), nullptr);
 }
 
 // The block form: the function carries the name under which its decorator is known where it stands.
@@ -136,9 +170,25 @@ bool is_block(PyObject* function) {
   return local.get() == the_atomic;
 }
 
+// False with TransactionUsageError for a block that cannot be run: whoever writes one with parameters means a
+// function.
+bool check_block(PyObject* block) {
+  const auto* function = reinterpret_cast<PyFunctionObject*>(block);
+  const auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  const Py_ssize_t defaults = function->func_defaults ? PyTuple_GET_SIZE(function->func_defaults) : 0;
+  const Py_ssize_t keyword_defaults =
+      function->func_kwdefaults ? PyDict_GET_SIZE(function->func_kwdefaults) : 0;
+  if (code->co_argcount <= defaults && code->co_kwonlyargcount <= keyword_defaults) return true;
+  return usage_error(
+      "%R is named as its decorator: that is a block, which runs at once and has no parameters; give the "
+      "function "
+      "another name to call it",
+      block);
+}
+
 PyObject* decorate(PyObject* function, const Options& options) {
   if (is_block(function)) {
-    if (!check_callable(function)) return nullptr;
+    if (!check_callable(function) || !check_block(function)) return nullptr;
     Ref name = name_of(function, options);
     if (!name) return nullptr;
     Options named = options;
@@ -146,10 +196,12 @@ PyObject* decorate(PyObject* function, const Options& options) {
     Ref result = Ref::steal(call_atomically(named, function, nullptr, 0, nullptr));
     return result ? Py_NewRef(the_atomic) : nullptr;
   }
-  if (PyObject_TypeCheck(function, &PyStaticMethod_Type) || PyObject_TypeCheck(function, &PyClassMethod_Type)) {
+  if (PyObject_TypeCheck(function, &PyStaticMethod_Type) ||
+      PyObject_TypeCheck(function, &PyClassMethod_Type)) {
     Ref inner = Ref::steal(PyObject_GetAttrString(function, "__func__"));
     Ref atomic = inner ? Ref::steal(wrap(inner.get(), options)) : Ref();
-    return atomic ? PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(function)), atomic.get()) : nullptr;
+    return atomic ? PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(function)), atomic.get())
+                  : nullptr;
   }
   if (PyObject_TypeCheck(function, &PyProperty_Type)) return wrap_property(function, options);
   return wrap(function, options);
@@ -163,23 +215,27 @@ PyObject* decorator_call(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (count == 1 && !has_keywords) return decorate(PyTuple_GET_ITEM(args, 0), options_of(self));
   if (count != 0) {
     PyErr_SetString(errors::usage_error,
-                    "atomic takes one function, or arguments by keyword: @atomic, or @atomic(timeout=1.0); to run a function at "
+                    "atomic takes one function, or arguments by keyword: @atomic, or @atomic(timeout=1.0); "
+                    "to run a function at "
                     "once use atomically(function, ...)");
     return nullptr;
   }
   Options options = options_of(self);
-  if (has_keywords && !parse_options(kwargs, options)) return nullptr;
+  Ref name = Ref::borrow(options.name);
+  if (has_keywords && !parse_options(kwargs, options, name)) return nullptr;
   PyObject* configured = decorator_type()->tp_alloc(decorator_type(), 0);
   if (!configured) return nullptr;
+  options.name = name.release();
   new (&reinterpret_cast<Decorator*>(configured)->options) Options(options);
   return configured;
 }
 
 PyObject* decorator_enter(PyObject*, PyObject*) {
   PyErr_SetString(PyExc_RuntimeError,
-                  "'with atomic():' is a block that may have to run again, which only compiled code can do: run the program with "
-                  "'python -m stmpy run', import stmpy.hook before this module, or compile it with stmpyc; without a compiler, "
-                  "write '@atomic' above 'def atomic():' or call stmpy.atomically(function)");
+                  "'with atomic():' is a block that may have to run again, which Python cannot do and the "
+                  "compiler of this version does "
+                  "not do yet: write '@atomic' above 'def atomic():' (it runs at once), or call "
+                  "stmpy.atomically(function)");
   return nullptr;
 }
 
@@ -210,8 +266,10 @@ PyMethodDef decorator_methods[] = {
 PyTypeObject make_decorator_type() {
   PyTypeObject type = unready_type("stmpy.atomic");
   type.tp_doc =
-      "atomic(function), or atomic(*, timeout=None, max_attempts=None, reads=\"shared\", name=None)(function)\n\n"
-      "Each call of the function is a transaction: all of its effects on STMObjects happen at once or not at all. Called inside "
+      "atomic(function), or atomic(*, timeout=None, max_attempts=None, reads=\"shared\", "
+      "name=None)(function)\n\n"
+      "Each call of the function is a transaction: all of its effects on STMObjects happen at once or not at "
+      "all. Called inside "
       "of a transaction it is nested: an exception reverts just its part.\n\n"
       "timeout       seconds the whole call may wait for others; then TransactionTimeout\n"
       "max_attempts  how often it may be run; then TooManyAttempts\n"
@@ -234,7 +292,8 @@ PyTypeObject* decorator_type() {
 
 PyObject* atomically(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   if (nargs < 1) {
-    PyErr_SetString(errors::usage_error, "atomically needs the function to run: atomically(function, *args, **kwargs)");
+    PyErr_SetString(errors::usage_error,
+                    "atomically needs the function to run: atomically(function, *args, **kwargs)");
     return nullptr;
   }
   if (!check_callable(args[0])) return nullptr;
@@ -246,7 +305,8 @@ PyObject* atomically(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObjec
 }
 
 PyObject* compiled(PyObject*, PyObject* function) {
-  const bool is_method = PyObject_TypeCheck(function, &PyStaticMethod_Type) || PyObject_TypeCheck(function, &PyClassMethod_Type) ||
+  const bool is_method = PyObject_TypeCheck(function, &PyStaticMethod_Type) ||
+                         PyObject_TypeCheck(function, &PyClassMethod_Type) ||
                          PyObject_TypeCheck(function, &PyProperty_Type);
   if (!PyCallable_Check(function) && !is_method) {
     usage_error("@compiled needs a function, not %R", function);
@@ -256,12 +316,16 @@ PyObject* compiled(PyObject*, PyObject* function) {
 }
 
 PyMethodDef functions[] = {
-    {"atomically", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(atomically)), METH_FASTCALL | METH_KEYWORDS,
-     "atomically(function, /, *args, **kwargs)\n\nRuns function(*args, **kwargs) in a transaction now and returns its result. As a "
-     "decorator of a function without parameters: runs it and binds its result.\n\nRaises what the function raises, and "
+    {"atomically", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(atomically)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "atomically(function, /, *args, **kwargs)\n\nRuns function(*args, **kwargs) in a transaction now and "
+     "returns its result. As a "
+     "decorator of a function without parameters: runs it and binds its result.\n\nRaises what the function "
+     "raises, and "
      "TransactionUsageError for what cannot run in a transaction."},
     {"compiled", compiled, METH_O,
-     "compiled(function)\n\nMarks a helper whose attribute accesses the compiler turns into barriers. No transaction is started; it "
+     "compiled(function)\n\nMarks a helper whose attribute accesses the compiler turns into barriers. No "
+     "transaction is started; it "
      "works inside and outside of one. Returns the function itself."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -273,7 +337,10 @@ int add_atomic(PyObject* module) {
   the_atomic = decorator_type()->tp_alloc(decorator_type(), 0);
   if (!the_atomic) return -1;
   new (&reinterpret_cast<Decorator*>(the_atomic)->options) Options;
-  return PyModule_AddObjectRef(module, "atomic", the_atomic) < 0 || PyModule_AddFunctions(module, functions) < 0 ? -1 : 0;
+  return PyModule_AddObjectRef(module, "atomic", the_atomic) < 0 ||
+                 PyModule_AddFunctions(module, functions) < 0
+             ? -1
+             : 0;
 }
 
 }  // namespace stmpy

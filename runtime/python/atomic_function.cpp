@@ -9,8 +9,7 @@ namespace stmpy {
 namespace {
 
 struct AtomicFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* function;
   Options options;
   PyObject* dict;
@@ -48,16 +47,34 @@ PyObject* get(PyObject* self, PyObject* object, PyObject*) {
   return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
-PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<atomic function %U at %p>", atomic_of(self)->options.name, self); }
+PyObject* repr(PyObject* self) {
+  return PyUnicode_FromFormat("<atomic function %U at %p>", atomic_of(self)->options.name, self);
+}
 
 // Pickled by name, as functions are.
 PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
+
+// From 3.14 on functools.update_wrapper copies `__annotate__` only, and functions make their annotations of
+// it when asked.
+PyObject* get_annotations(PyObject* self, void*) {
+  AtomicFunction* atomic = atomic_of(self);
+  PyObject* own = atomic->dict ? PyDict_GetItemString(atomic->dict, "__annotations__") : nullptr;
+  return own ? Py_NewRef(own) : PyObject_GetAttrString(atomic->function, "__annotations__");
+}
+
+int set_annotations(PyObject* self, PyObject* value, void*) {
+  Ref dict = Ref::steal(PyObject_GenericGetDict(self, nullptr));
+  if (!dict) return -1;
+  return value ? PyDict_SetItemString(dict.get(), "__annotations__", value)
+               : PyDict_DelItemString(dict.get(), "__annotations__");
+}
 
 PyMethodDef methods[] = {
     {"__reduce__", reduce, METH_NOARGS, "Helper for pickle."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef getsets[] = {
+    {"__annotations__", get_annotations, set_annotations, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
@@ -66,7 +83,8 @@ PyTypeObject make_type() {
   PyTypeObject type = unready_type("stmpy.AtomicFunction");
   type.tp_doc = "A function each of whose calls is a transaction, made by @atomic.";
   type.tp_basicsize = sizeof(AtomicFunction);
-  type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+  type.tp_flags =
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
   type.tp_vectorcall_offset = offsetof(AtomicFunction, vectorcall);
   type.tp_call = PyVectorcall_Call;
   type.tp_dealloc = dealloc;
@@ -95,7 +113,10 @@ PyObject* make_atomic_function(PyObject* function, const Options& options) {
   Py_INCREF(options.name);
   share_between_threads(self.get());
   Ref functools = Ref::steal(PyImport_ImportModule("functools"));
-  Ref updated = functools ? Ref::steal(PyObject_CallMethod(functools.get(), "update_wrapper", "OO", self.get(), function)) : Ref();
+  Ref updated =
+      functools
+          ? Ref::steal(PyObject_CallMethod(functools.get(), "update_wrapper", "OO", self.get(), function))
+          : Ref();
   return updated ? self.release() : nullptr;
 }
 

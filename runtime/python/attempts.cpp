@@ -11,24 +11,10 @@ void revert_attempt(Thread& thread) {
   release_attempt(thread);
 }
 
-bool wait_before_rerun(Thread& thread) {
-  switch (core::wait_for_blocker(thread.descriptor)) {
-    case core::Wait::Ended:
-    case core::Wait::Doomed:
-      return true;
-    case core::Wait::Interrupted:
-      return false;
-    case core::Wait::TimedOut:
-      raise_timeout(thread);
-      return false;
-  }
-  return true;
-}
-
-void raise_timeout(Thread& thread) {
+void raise_timeout(PyObject* function_name) {
   PyErr_Format(errors::transaction_timeout,
                "%U waited longer than its timeout allows for another transaction to end; nothing was changed",
-               thread.deadline_of ? thread.deadline_of : thread.name.get());
+               function_name);
 }
 
 }  // namespace stmpy

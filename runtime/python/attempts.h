@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/python/barriers.h"
+#include "runtime/python/finaliser.h"
 
 namespace stmpy {
 
@@ -14,7 +15,10 @@ inline void begin_attempt(Thread& thread) {
 
 // The references of an attempt that has ended. Any code may run; the thread is outside of the transaction.
 inline void release_attempt(Thread& thread) {
-  core::release_references(thread.descriptor, [](void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); });
+  if (thread.claimed_object) thread.claimed_object = Ref();
+  core::release_references(thread.descriptor,
+                           [](void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); });
+  if (thread.dying) call_deferred_finalisers(thread);
 }
 
 // False: the attempt was doomed, nothing has happened yet.
@@ -28,14 +32,11 @@ inline bool commit_attempt(Thread& thread) {
 // Takes everything back and ends the attempt. No exception may be set: finalisers run at the end.
 void revert_attempt(Thread& thread);
 
-// After the revert: until whoever was in the way has ended. False with an exception: a signal handler's, or TransactionTimeout.
-bool wait_before_rerun(Thread& thread);
+// TransactionTimeout for a call of that function.
+void raise_timeout(PyObject* function_name);
 
-// TransactionTimeout for this call.
-void raise_timeout(Thread& thread);
-
-// Runs `body` (returns Done, may run more than once) in the transaction of the thread, or in one of its own. False with an
-// exception.
+// Runs `body` (returns Done, may run more than once) in the transaction of the thread, or in one of its own.
+// False with an exception.
 template <class Body>
 bool in_one_transaction(Thread& thread, Body body) {
   const auto run = [&] {
@@ -58,7 +59,8 @@ bool in_one_transaction(Thread& thread, Body body) {
       raised.raise_again();
       return false;
     }
-    if (!wait_before_rerun(thread)) return false;
+    thread.descriptor.deadline = core::kNoDeadline;
+    if (core::wait_for_blocker(thread.descriptor) == core::Wait::Interrupted) return false;
   }
 }
 

@@ -25,6 +25,8 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
     PyErr_NoMemory();
     return Done::Failed;
   }
+  // Between a wait and the next request the caller may find that it wants something else, while the claim stays.
+  if (thread.claimed_object || self.claimed) thread.claimed_object = self.claimed ? Ref::borrow(object) : Ref();
   switch (outcome) {
     case Outcome::Registered:
       Py_INCREF(object);
@@ -47,11 +49,6 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
   return Done::Failed;
 }
 
-struct Ownership {
-  bool log;    // the old value has to be logged before it is changed
-  bool first;  // ... because the pair came to be written just now
-};
-
 // Owns the pair for writing, with room in the log.
 Done request_write(Thread& thread, PyObject* object, core::Record& record, Mode mode, Ownership& ownership) {
   core::Descriptor& self = thread.descriptor;
@@ -73,9 +70,7 @@ Done request_write(Thread& thread, PyObject* object, core::Record& record, Mode 
 Done own_cell_as(Thread& thread, PyObject* object, Cell& cell, Mode mode) {
   Ownership ownership;
   const Done done = request_write(thread, object, cell.record, mode, ownership);
-  if (done == Done::Yes && ownership.log) {
-    core::log_slot(thread.descriptor, cell.record, object, cell.value, Py_XNewRef(cell.peek()), ownership.first);
-  }
+  if (done == Done::Yes && ownership.log) log_cell(thread, object, cell, Py_XNewRef(cell.peek()), ownership);
   return done;
 }
 
@@ -123,9 +118,15 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
   return done;
 }
 
+Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership) {
+  return request_write(thread, object, cell.record, core::mode_for(thread.descriptor, cell.record, Mode::Write), ownership);
+}
+
 Done own_cell(Thread& thread, PyObject* object, Cell& cell) {
-  if (core::holds_logged(thread.descriptor, cell.record)) return Done::Yes;
-  return own_cell_as(thread, object, cell, core::mode_for(thread.descriptor, cell.record, Mode::Write));
+  Ownership ownership;
+  const Done done = own_cell_unlogged(thread, object, cell, ownership);
+  if (done == Done::Yes && ownership.log) log_cell(thread, object, cell, Py_XNewRef(cell.peek()), ownership);
+  return done;
 }
 
 Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell) {
@@ -135,27 +136,25 @@ Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell) {
   return request(thread, object, cell.record, mode, outcome);
 }
 
-Done write_cell(Thread& thread, PyObject* object, PyObject* name, Cell& cell, PyObject* value, bool& existed) {
-  core::Descriptor& self = thread.descriptor;
-  if (!core::holds_logged(self, cell.record)) {
-    Ownership ownership;
-    const Done done =
-        request_write(thread, object, cell.record, core::mode_for(self, cell.record, Mode::Write), ownership);
-    if (done != Done::Yes) return done;
+Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, bool& existed) {
+  Ownership ownership;
+  const Done owned = own_cell_unlogged(thread, object, cell, ownership);
+  if (owned != Done::Yes) return owned;
+  if (ownership.log) {
     PyObject* old_value = cell.peek();
-    if (ownership.log && old_value && value) {  // the log takes over the cell's reference
-      core::log_slot(self, cell.record, object, cell.value, old_value, ownership.first);
+    if (old_value && value) {  // the log takes over the cell's reference
+      log_cell(thread, object, cell, old_value, ownership);
       cell.value.store(Py_NewRef(value), core::kRelease);
       existed = true;
       return Done::Yes;
     }
-    if (ownership.log) core::log_slot(self, cell.record, object, cell.value, Py_XNewRef(old_value), ownership.first);
+    log_cell(thread, object, cell, Py_XNewRef(old_value), ownership);
   }
   existed = cell.peek() != nullptr;
   if (existed != (value != nullptr)) {
     const Done done = own_structure(thread, object);
     if (done != Done::Yes) return done;
-    if (value && !append_to_order(thread, object, name, cell)) return Done::Failed;
+    if (value && !append_to_order(thread, object, cell)) return Done::Failed;
   }
   // The replaced value was this transaction's own, or the log has it too: nobody else can be looking at it.
   PyObject* replaced = cell.peek();

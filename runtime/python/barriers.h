@@ -16,7 +16,7 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value);
 
 // In a transaction. Gives the cell a value, or none (null). The structure of the object is written too where the attribute
 // comes or goes. `existed`: whether there was a value before. The replaced value is released last (any code may run).
-Done write_cell(Thread& thread, PyObject* object, PyObject* name, Cell& cell, PyObject* value, bool& existed);
+Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, bool& existed);
 // In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
 Done own_cell(Thread& thread, PyObject* object, Cell& cell);
 // In a transaction. Holds the cell in mode Update, where a write may follow.
@@ -38,12 +38,37 @@ Done raise_abort(Thread& thread);
 // Doomed, and its AbortTransaction is not being handled: it was swallowed, or not noticed yet. Then it is raised (again).
 bool must_abort(Thread& thread);
 
-inline Done read_cell_fast(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
-  if (core::holds(thread.descriptor, cell.record)) {
-    value = Py_XNewRef(cell.peek());
+[[gnu::always_inline]] inline Done read_cell_fast(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
+  if (!core::holds(thread.descriptor, cell.record)) {
+    core::Outcome outcome;
+    if (!core::read_quickly(thread.descriptor, cell.record, object, outcome)) return read_cell(thread, object, cell, value);
+    if (outcome == core::Outcome::Registered) Py_INCREF(object);
+  }
+  value = Py_XNewRef(cell.peek());
+  return Done::Yes;
+}
+
+// How a cell came to be owned for writing.
+struct Ownership {
+  bool log;    // the old value has to be logged, before it is changed and before any code runs
+  bool first;  // ... because the pair came to be written just now
+};
+Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership);
+// In a transaction. Owns the cell for writing, with room for one entry in the log.
+[[gnu::always_inline]] inline Done own_cell_unlogged(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership) {
+  if (core::holds_logged(thread.descriptor, cell.record)) {
+    ownership = {false, false};
     return Done::Yes;
   }
-  return read_cell(thread, object, cell, value);
+  core::Outcome outcome;
+  if (!core::write_quickly(thread.descriptor, cell.record, object, outcome)) return own_cell_slowly(thread, object, cell, ownership);
+  if (outcome == core::Outcome::Registered) Py_INCREF(object);
+  ownership = {true, true};
+  return Done::Yes;
+}
+// Logs the value of an owned cell. The log takes over `old_value`, a reference.
+[[gnu::always_inline]] inline void log_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* old_value, const Ownership& ownership) {
+  core::log_slot(thread.descriptor, cell.record, object, cell.value, old_value, ownership.first);
 }
 
 }  // namespace stmpy

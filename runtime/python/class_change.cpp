@@ -8,7 +8,8 @@
 namespace stmpy {
 namespace {
 
-// object.__class__: its setter checks that the layouts are compatible, and knows how to change a type while others run.
+// object.__class__: its setter checks that the layouts are compatible, and knows how to change a type while
+// others run.
 PyObject* original() {
   static PyObject* const descriptor = type_lookup(&PyBaseObject_Type, names::class_).release();
   return descriptor;
@@ -49,10 +50,18 @@ int set_class(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   if (!PyType_Check(value) || !is_stm_type(reinterpret_cast<PyTypeObject*>(value))) {
-    PyErr_Format(PyExc_TypeError, "__class__ of an STMObject must be set to a subclass of STMObject, not %R", value);
+    PyErr_Format(PyExc_TypeError, "__class__ of an STMObject must be set to a subclass of STMObject, not %R",
+                 value);
     return -1;
   }
-  if (!layout_of(reinterpret_cast<PyTypeObject*>(value))) return -1;  // the class's slots become transactional
+  const Layout* layout =
+      layout_of(reinterpret_cast<PyTypeObject*>(value));  // the class's slots become transactional
+  if (!layout) return -1;
+  if (layout->has_dict != shell_of(self)->payload->layout->has_dict) {  // which the interpreter cannot tell
+    PyErr_Format(PyExc_TypeError, "__class__ assignment: '%.100s' object layout differs from '%.100s'",
+                 reinterpret_cast<PyTypeObject*>(value)->tp_name, Py_TYPE(self)->tp_name);
+    return -1;
+  }
   const auto change = [&] {
     const Done owned = own_structure(*thread, self);
     if (owned != Done::Yes) return owned;
@@ -64,7 +73,8 @@ int set_class(PyObject* self, PyObject* value, void*) {
     }
     Ref old_class = Ref::borrow(reinterpret_cast<PyObject*>(Py_TYPE(self)));
     if (assign_class(self, value) < 0) return Done::Failed;
-    core::log_change(thread->descriptor, shell_of(self)->structure, self, kClassChange, old_class.release(), false);
+    core::log_change(thread->descriptor, shell_of(self)->structure, self, kClassChange, old_class.release(),
+                     false);
     return Done::Yes;
   };
   return in_one_transaction(*thread, change) ? 0 : -1;

@@ -50,6 +50,15 @@ inline PyObject* type_dict(PyTypeObject* type) {  // borrowed: the type keeps it
 #endif
 }
 
+// The interpreter is shutting down: no thread but this one runs Python code any more.
+inline bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing();
+#else
+  return _Py_IsFinalizing();
+#endif
+}
+
 // The exception that is being raised, taken out of the thread's state, and put back.
 class RaisedException {
  public:
@@ -104,10 +113,8 @@ inline bool check_count(const char* name, Py_ssize_t count, Py_ssize_t expected)
   return false;
 }
 
-// An AttributeError as attribute access of `object` raises it for a name that is not there to be deleted or set.
-inline void raise_no_attribute(PyObject* object, PyObject* name) {
-  PyTypeObject* type = Py_TYPE(object);
-  Ref message = Ref::steal(PyUnicode_FromFormat("'%.100s' object has no attribute '%U'", type->tp_name, name));
+// An AttributeError that says what it is about.
+inline void raise_attribute_error(PyObject* object, PyObject* name, Ref message) {
   if (!message) return;
   Ref error = Ref::steal(PyObject_CallOneArg(PyExc_AttributeError, message.get()));
   if (!error) return;
@@ -115,13 +122,27 @@ inline void raise_no_attribute(PyObject* object, PyObject* name) {
   PyErr_SetObject(PyExc_AttributeError, error.get());
 }
 
-// What `del o.x` says of an attribute that does not exist.
-inline void raise_nothing_to_delete(PyObject* object, PyObject* name) {
-#if PY_VERSION_HEX >= 0x030c0000
-  raise_no_attribute(object, name);
+// The name is not there; `more` ends the message.
+inline void raise_no_attribute(PyObject* object, PyObject* name, const char* more = "") {
+  const char* type = Py_TYPE(object)->tp_name;
+  raise_attribute_error(object, name, Ref::steal(PyUnicode_FromFormat("'%.100s' object has no attribute '%U'%s", type, name, more)));
+}
+
+// A name for which an object without an instance dict has no slot. `is_plain`: its class does not override __setattr__.
+inline void raise_no_place(PyObject* object, PyObject* name, [[maybe_unused]] bool is_plain) {
+#if PY_VERSION_HEX >= 0x030d0000
+  raise_no_attribute(object, name, is_plain ? " and no __dict__ for setting new attributes" : "");
 #else
-  (void)object;
-  PyErr_SetObject(PyExc_AttributeError, name);
+  raise_no_attribute(object, name);
+#endif
+}
+
+// A slot is read that has no value.
+inline void raise_unset_slot(PyObject* object, PyObject* name) {
+#if PY_VERSION_HEX >= 0x030d0000
+  raise_attribute_error(object, name, Ref::steal(PyUnicode_FromFormat("'%T' object has no attribute '%U'", object, name)));
+#else
+  raise_no_attribute(object, name);
 #endif
 }
 

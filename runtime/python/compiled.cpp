@@ -17,21 +17,23 @@ struct Place {
   Cell* cell = nullptr;  // null: plain attribute access is right
 };
 
-Place find_place(PyObject* object, PyObject* name, std::uint8_t flags) {
-  Thread* thread = this_thread_if_any();
-  PyTypeObject* type = Py_TYPE(object);
-  if (thread) {
-    if (const Lookup* lookup = thread->lookups.find(type, name)) {
-      if ((lookup->flags & flags) != flags) return {};
-      return {thread, lookup->cell_in(shell_of(object))};
-    }
-  } else if (!(thread = this_thread())) {
+[[gnu::noinline]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
+  Thread* thread = this_thread();
+  if (!thread) {
     PyErr_Clear();
     return {};
   }
   if (!PyUnicode_CheckExact(name) || !PyUnicode_CHECK_INTERNED(name)) return {};
-  const Lookup found = thread->lookups.fill(type, name);
+  const Lookup found = thread->lookups.fill(Py_TYPE(object), name);
   return (found.flags & flags) == flags ? Place{thread, found.cell_in(shell_of(object))} : Place{};
+}
+
+[[gnu::always_inline]] inline Place find_place(PyObject* object, PyObject* name, std::uint8_t flags) {
+  Thread* thread = this_thread_if_any();
+  const Lookup* lookup = thread ? thread->lookups.find(Py_TYPE(object), name) : nullptr;
+  if (!lookup) return find_place_slowly(object, name, flags);
+  if ((lookup->flags & flags) != flags) return {};
+  return {thread, lookup->cell_in(shell_of(object))};
 }
 
 PyObject* load(PyObject*, Args args, Py_ssize_t count) {
@@ -104,8 +106,30 @@ bool runs_no_code(PyObject* value) {
   return PyLong_CheckExact(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) ||
          PyBool_Check(value);
 }
+inline bool runs_no_code(PyObject* value, PyObject* operand) {
+  return (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) || (runs_no_code(value) && runs_no_code(operand));
+}
 
 using Operator = PyObject* (*)(PyObject*, PyObject*);
+
+// Integers with integers are most of what is added and subtracted: their own slot, without the search for it.
+template <Operator kOperator>
+PyObject* apply(PyObject* value, PyObject* operand) {
+  if constexpr (kOperator == PyNumber_InPlaceAdd || kOperator == PyNumber_InPlaceSubtract) {
+    if (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) {
+      const PyNumberMethods* integers = PyLong_Type.tp_as_number;
+      return (kOperator == PyNumber_InPlaceAdd ? integers->nb_add : integers->nb_subtract)(value, operand);
+    }
+  }
+  return kOperator(value, operand);
+}
+
+[[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand, Operator apply_operator) {
+  Ref value = Ref::steal(PyObject_GetAttr(object, name));
+  Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
+  if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
+  Py_RETURN_NONE;
+}
 
 template <Operator kOperator>
 PyObject* update(PyObject*, Args args, Py_ssize_t count) {
@@ -113,21 +137,23 @@ PyObject* update(PyObject*, Args args, Py_ssize_t count) {
   PyObject *object = args[0], *name = args[1], *operand = args[2];
   const Place place = find_place(object, name, kPlainCell);
   if (place.cell && place.thread->in_transaction()) {
-    const Done owned = own_cell(*place.thread, object, *place.cell);
+    Cell& cell = *place.cell;
+    Ownership ownership;
+    const Done owned = own_cell_unlogged(*place.thread, object, cell, ownership);
     if (owned == Done::Failed) return nullptr;
-    PyObject* value = place.cell->peek();
-    if (owned == Done::Yes && value && runs_no_code(value) && runs_no_code(operand)) {
-      PyObject* result = kOperator(value, operand);
+    PyObject* value = cell.peek();
+    if (owned == Done::Yes && value && runs_no_code(value, operand)) {
+      PyObject* result = apply<kOperator>(value, operand);
+      // The log takes over the cell's reference, or has one of its own where the value stays.
+      if (ownership.log) log_cell(*place.thread, object, cell, result ? value : Py_NewRef(value), ownership);
       if (!result) return nullptr;
-      place.cell->value.store(result, core::kRelease);
-      Py_DECREF(value);
+      cell.value.store(result, core::kRelease);
+      if (!ownership.log) Py_DECREF(value);
       Py_RETURN_NONE;
     }
+    if (owned == Done::Yes && ownership.log) log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
   }
-  Ref value = Ref::steal(PyObject_GetAttr(object, name));
-  Ref result = value ? Ref::steal(kOperator(value.get(), operand)) : Ref();
-  if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
-  Py_RETURN_NONE;
+  return update_plainly(object, name, operand, kOperator);
 }
 
 PyObject* in_place_power(PyObject* base, PyObject* exponent) { return PyNumber_InPlacePower(base, exponent, Py_None); }

@@ -1,27 +1,32 @@
 #include "runtime/python/consumable.h"
 
+#include <cstring>
+
 #include "runtime/python/errors.h"
 
 namespace stmpy {
 namespace {
 
-constexpr std::int64_t kFinished = -1, kUnknown = -2;
+constexpr std::int64_t kFinished = -1, kUnknown = -2, kNotStarted = -3;
 
-// Iterators of the interpreter's: classes of the user's may have state of their own that says more than we can know.
+// Iterators of the interpreter's: classes of the user's may have state of their own that says more than we
+// can know. From 3.12 on itertools' are heap types too.
 bool is_own_iterator(PyObject* object) {
   const PyTypeObject* type = Py_TYPE(object);
-  return type->tp_iternext && type->tp_iter == PyObject_SelfIter && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE);
+  return type->tp_iternext && type->tp_iter == PyObject_SelfIter &&
+         (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || std::strncmp(type->tp_name, "itertools.", 10) == 0);
 }
 
-// A number that changes with every item taken.
+// A number that changes with every item taken; kUnknown where there is none.
 std::int64_t position_of(PyObject* iterator) {
   if (PyGen_CheckExact(iterator)) {
+    // One that has started may yield in a loop: nothing says how often.
+    Ref suspended = Ref::steal(PyObject_GetAttrString(iterator, "gi_suspended"));
+    Ref running = Ref::steal(PyObject_GetAttrString(iterator, "gi_running"));
     Ref frame = Ref::steal(PyObject_GetAttrString(iterator, "gi_frame"));
-    if (frame && frame.get() == Py_None) return kFinished;
-    Ref last = frame ? Ref::steal(PyObject_GetAttrString(frame.get(), "f_lasti")) : Ref();
-    const long position = last ? PyLong_AsLong(last.get()) : -1;
     if (PyErr_Occurred()) PyErr_Clear();
-    return position + 2;
+    if (frame.get() == Py_None) return kFinished;
+    return suspended.get() == Py_False && running.get() == Py_False ? kNotStarted : kUnknown;
   }
   const Py_ssize_t left = PyObject_LengthHint(iterator, -1);
   if (PyErr_Occurred()) PyErr_Clear();
@@ -43,7 +48,8 @@ bool ConsumableArguments::can_run_again(PyObject* function_name) const {
     const std::int64_t now = position_of(consumable.iterator);
     if (now == consumable.position && now != kUnknown) continue;
     PyErr_Format(errors::usage_error,
-                 "%U was aborted and cannot be run again: its argument %zd, a %.100s, is consumed; pass a list or a tuple, or "
+                 "%U was aborted and cannot be run again: its argument %zd, a %.100s, is or may be consumed; "
+                 "pass a list or a tuple, or "
                  "make the iterator inside of the function",
                  function_name, consumable.index + 1, Py_TYPE(consumable.iterator)->tp_name);
     return false;

@@ -20,7 +20,8 @@ bool add(PyObject* module, PyObject*& error, const char* name, const char* doc, 
 
 bool is_handling_abort() {
   Ref handled = Ref::steal(PyErr_GetHandledException());
-  // An exception raised in a handler has the handled one as its context. Code of the user's can make cycles of them.
+  // An exception raised in a handler has the handled one as its context. Code of the user's can make cycles
+  // of them.
   for (int length = 0; length < 1000 && handled && handled.get() != Py_None; ++length) {
     if (PyErr_GivenExceptionMatches(handled.get(), errors::abort_transaction)) return true;
     handled = Ref::steal(PyException_GetContext(handled.get()));
@@ -32,19 +33,25 @@ int add_errors(PyObject* module) {
   using namespace errors;
   if (!add(module, abort_transaction, "AbortTransaction",
            "Unwinds an attempt that was aborted; the runtime catches it and runs the transaction again.\n\n"
-           "A BaseException, so that `except Exception` lets it pass. It cannot be swallowed: code that catches it meets it "
-           "again at the next access. Clean-up code (`finally`, `__exit__`) runs and may use what the transaction owns.",
+           "A BaseException, so that `except Exception` lets it pass. It cannot be swallowed: code that "
+           "catches it meets it "
+           "again at the next access. Clean-up code (`finally`, `__exit__`) runs and may use what the "
+           "transaction owns.",
            PyExc_BaseException) ||
-      !add(module, transaction_error, "TransactionError", "Base of the errors that stmpy raises.", PyExc_Exception)) {
+      !add(module, transaction_error, "TransactionError", "Base of the errors that stmpy raises.",
+           PyExc_Exception)) {
     return -1;
   }
   Ref timeout_bases = Ref::steal(PyTuple_Pack(2, transaction_error, PyExc_TimeoutError));
   if (!timeout_bases ||
       !add(module, transaction_timeout, "TransactionTimeout",
-           "The time given to `@atomic(timeout=...)` passed while the call waited; nothing was changed.", timeout_bases.get()) ||
+           "The time given to `@atomic(timeout=...)` passed while the call waited; nothing was changed.",
+           timeout_bases.get()) ||
       !add(module, too_many_attempts, "TooManyAttempts",
-           "As many attempts as `@atomic(max_attempts=...)` allows were aborted; nothing was changed.", transaction_error) ||
-      !add(module, usage_error, "TransactionUsageError", "A misuse of stmpy; the message says the remedy.", transaction_error)) {
+           "As many attempts as `@atomic(max_attempts=...)` allows were aborted; nothing was changed.",
+           transaction_error) ||
+      !add(module, usage_error, "TransactionUsageError", "A misuse of stmpy; the message says the remedy.",
+           transaction_error)) {
     return -1;
   }
   return 0;

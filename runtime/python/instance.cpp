@@ -10,7 +10,8 @@ Ref interned_name(PyObject* name) {
     PyErr_Format(PyExc_TypeError, "attribute name must be string, not '%.200s'", Py_TYPE(name)->tp_name);
     return Ref();
   }
-  PyObject* exact = PyUnicode_FromObject(name);  // also of a subclass, whose __eq__ and __hash__ are not asked
+  PyObject* exact =
+      PyUnicode_FromObject(name);  // also of a subclass, whose __eq__ and __hash__ are not asked
   if (exact) PyUnicode_InternInPlace(&exact);
   return Ref::steal(exact);
 }
@@ -25,63 +26,92 @@ Done read_instance(Thread& thread, PyObject* object, PyObject* name, PyObject*& 
   return cell ? read_cell_fast(thread, object, *cell, value) : Done::Yes;
 }
 
+namespace {
+
+// Whether a cell of the object is one of its slots', which the instance dict does not show.
+bool is_slots(Shell* shell, const Cell* cell) {
+  const Payload* payload = shell->payload;
+  const std::size_t index = static_cast<std::size_t>(cell - payload->cells);
+  return index < payload->layout->names.size() && payload->layout->is_slot[index];
+}
+
+int nothing_to_delete(PyObject* object, PyObject* name, const Cell* cell) {
+  if (cell && is_slots(shell_of(object), cell)) {
+    PyErr_SetObject(PyExc_AttributeError, name);
+  } else {
+    raise_no_attribute(object, name);
+  }
+  return -1;
+}
+
+}  // namespace
+
 int write_instance_cell(Thread& thread, PyObject* object, PyObject* name, Cell& cell, PyObject* value) {
   bool existed = true;
-  if (!in_one_transaction(thread, [&] { return write_cell(thread, object, name, cell, value, existed); })) return -1;
-  if (!existed && !value) {
-    raise_nothing_to_delete(object, name);
+  if (!in_one_transaction(thread, [&] { return write_cell(thread, object, cell, value, existed); }))
     return -1;
-  }
-  return 0;
+  return existed || value ? 0 : nothing_to_delete(object, name, &cell);
 }
 
 int write_instance(Thread& thread, PyObject* object, PyObject* name, PyObject* value) {
   Shell* shell = shell_of(object);
   Cell* cell = find_cell(shell, name);
   if (!cell && !shell->payload->layout->has_dict) {
-    raise_no_attribute(object, name);
+    raise_no_place(object, name, Py_TYPE(object)->tp_setattro == stm_object_type->tp_setattro);
     return -1;
   }
   if (!cell && !value) {  // nothing to delete, which is a read of the absent attribute
     if (!in_one_transaction(thread, [&] { return read_structure(thread, object); })) return -1;
-    cell = find_cell(shell, name);
-    if (!cell) {
-      raise_nothing_to_delete(object, name);
-      return -1;
-    }
+    if (!(cell = find_cell(shell, name))) return nothing_to_delete(object, name, nullptr);
   }
   if (!cell && !(cell = make_loose_cell(shell, name))) return -1;
   return write_instance_cell(thread, object, name, *cell, value);
 }
+
+namespace {
+
+// For what is written to the instance dict. Null with an exception.
+Cell* find_or_make_cell(PyObject* object, PyObject* name) {
+  Cell* cell = find_cell(shell_of(object), name);
+  if (!cell) return make_loose_cell(shell_of(object), name);
+  if (!is_slots(shell_of(object), cell)) return cell;
+  PyErr_Format(PyExc_TypeError,
+               "'%U' is one of the __slots__ of '%.200s' objects and cannot be in their instance dict", name,
+               Py_TYPE(object)->tp_name);
+  return nullptr;
+}
+
+}  // namespace
 
 int replace_instance_attributes(PyObject* object, PyObject* dict) {
   Thread* thread = this_thread();
   if (!thread) return -1;
   Ref items = dict ? Ref::steal(PyDict_Copy(dict)) : Ref();
   if (dict && !items) return -1;
-  std::vector<Ref> interned;  // keeps names alive, in the order of the dict
+  std::vector<Cell*> cells;  // in the order of the dict
   PyObject *key, *value;
   for (Py_ssize_t position = 0; items && PyDict_Next(items.get(), &position, &key, &value);) {
-    interned.push_back(interned_name(key));
-    if (!interned.back() || (!find_cell(shell_of(object), interned.back().get()) &&
-                             !make_loose_cell(shell_of(object), interned.back().get()))) {
-      return -1;
-    }
+    const Ref name = interned_name(key);
+    if (!name) return -1;
+    Cell* cell = find_or_make_cell(object, name.get());
+    if (!cell) return -1;
+    cells.push_back(cell);
   }
   const bool done = in_one_transaction(*thread, [&] {
-    const auto write = [&](PyObject* name, PyObject* to) {
+    const auto write = [&](Cell& cell, PyObject* to) {
       bool existed;
-      return write_cell(*thread, object, name, *find_cell(shell_of(object), name), to, existed);
+      return write_cell(*thread, object, cell, to, existed);
     };
     if (const Done owned = own_structure(*thread, object); owned != Done::Yes) return owned;
-    std::vector<Ref> present;
-    if (!names_with_cells(shell_of(object), present)) return Done::Failed;
-    for (const Ref& name : present) {
-      if (const Done deleted = write(name.get(), nullptr); deleted != Done::Yes) return deleted;
+    std::vector<NamedCell> present;
+    if (!all_cells(shell_of(object), present)) return Done::Failed;
+    for (const NamedCell& named : present) {
+      if (named.is_slot || !named.cell->peek()) continue;
+      if (const Done deleted = write(*named.cell, nullptr); deleted != Done::Yes) return deleted;
     }
     Py_ssize_t position = 0;
     for (std::size_t index = 0; items && PyDict_Next(items.get(), &position, &key, &value); ++index) {
-      if (const Done written = write(interned[index].get(), value); written != Done::Yes) return written;
+      if (const Done written = write(*cells[index], value); written != Done::Yes) return written;
     }
     return Done::Yes;
   });
@@ -102,6 +132,8 @@ PyObject* method_get(PyObject*, PyObject* const* args, Py_ssize_t count) {
   // A key that is no string is in no instance dict.
   Ref name = thread && PyUnicode_Check(args[1]) ? interned_name(args[1]) : Ref();
   if (!name) return PyErr_Occurred() ? nullptr : Py_NewRef(args[2]);
+  const Cell* cell = find_cell(shell_of(args[0]), name.get());
+  if (cell && is_slots(shell_of(args[0]), cell)) return Py_NewRef(args[2]);
   PyObject* value = nullptr;
   Done done;
   do done = read_instance(*thread, args[0], name.get(), value);
@@ -113,7 +145,10 @@ PyObject* method_get(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyObject* write(PyObject* object, PyObject* key, PyObject* value) {
   Thread* thread = this_thread();
   Ref name = thread && check_object(object) ? interned_name(key) : Ref();
-  if (!name || write_instance(*thread, object, name.get(), value) < 0) return nullptr;
+  if (!name || (value && !find_or_make_cell(object, name.get())) ||
+      write_instance(*thread, object, name.get(), value) < 0) {
+    return nullptr;
+  }
   Py_RETURN_NONE;
 }
 
@@ -133,18 +168,17 @@ PyObject* method_names(PyObject*, PyObject* object) {
   if (!present) return nullptr;
   const auto collect = [&] {
     const Done registered = read_structure(*thread, object);
-    std::vector<Ref> names;
     if (registered != Done::Yes) return registered;
     if (PyList_SetSlice(present.get(), 0, PyList_GET_SIZE(present.get()), nullptr) < 0) return Done::Failed;
-    if (!names_in_order(*thread, object, names)) return Done::Failed;
-    for (const Ref& name : names) {
-      Cell* cell = find_cell(shell_of(object), name.get());
-      if (!cell) continue;
+    std::vector<NamedCell> cells;
+    if (!cells_in_order(*thread, object, cells)) return Done::Failed;
+    for (const NamedCell& named : cells) {
+      if (named.is_slot) continue;
       // Whoever holds the structure knows which attributes there are; from outside it is what was committed.
-      Ref outside = thread->in_transaction() ? Ref() : Ref::steal(read_committed(*thread, cell->record, cell->value));
-      if ((thread->in_transaction() ? cell->peek() : outside.get()) && PyList_Append(present.get(), name.get()) < 0) {
-        return Done::Failed;
-      }
+      const Ref value = thread->in_transaction()
+                            ? Ref::borrow(named.cell->peek())
+                            : Ref::steal(read_committed(*thread, named.cell->record, named.cell->value));
+      if (value && PyList_Append(present.get(), named.name.get()) < 0) return Done::Failed;
     }
     return Done::Yes;
   };
@@ -163,7 +197,8 @@ PyMethodDef instance_methods[] = {
      "instance_set(object, name, value)"},
     {"instance_delete", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(method_delete)), METH_FASTCALL,
      "instance_delete(object, name): AttributeError if there is none."},
-    {"instance_names", method_names, METH_O, "instance_names(object): names of its own attributes, in the order of insertion."},
+    {"instance_names", method_names, METH_O,
+     "instance_names(object): names of its own attributes, in the order of insertion."},
     {nullptr, nullptr, 0, nullptr},
 };
 

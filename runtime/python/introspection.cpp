@@ -45,7 +45,8 @@ Thread& current() {
 TransactionView view_of(const Thread& thread, const core::Attempt& attempt) {
   // Interned, and named by an atomic function that is being called.
   PyObject* name = thread.name.get();
-  return {attempt, thread.call.get(), thread.attempt.get(), name ? py::reinterpret_borrow<py::object>(name) : py::none()};
+  return {attempt, thread.call.get(), thread.attempt.get(),
+          name ? py::reinterpret_borrow<py::object>(name) : py::none()};
 }
 
 py::object current_transaction() {
@@ -77,13 +78,13 @@ py::object attribute_of(PyObject* object, const core::Record* record) {
   Shell* shell = shell_of(object);
   const Layout& layout = *shell->payload->layout;
   for (std::size_t index = 0; index < layout.names.size(); ++index) {
-    if (&shell->payload->cells[index].record == record) return py::reinterpret_borrow<py::object>(layout.names[index].get());
+    if (&shell->payload->cells[index].record == record)
+      return py::reinterpret_borrow<py::object>(layout.names[index].get());
   }
-  std::vector<Ref> names;
-  if (!names_with_cells(shell, names)) throw py::error_already_set();
-  for (const Ref& name : names) {
-    const Cell* cell = find_cell(shell, name.get());
-    if (cell && &cell->record == record) return py::reinterpret_borrow<py::object>(name.get());
+  std::vector<NamedCell> cells;
+  if (!all_cells(shell, cells)) throw py::error_already_set();
+  for (const NamedCell& named : cells) {
+    if (&named.cell->record == record) return py::reinterpret_borrow<py::object>(named.name.get());
   }
   return py::reinterpret_borrow<py::object>(names::dict);
 }
@@ -92,24 +93,29 @@ py::object attribute_of(PyObject* object, const core::Record* record) {
 py::list transactions_in_progress() {
   std::vector<core::Seen> all;
   std::vector<Ref> objects;
+  std::vector<TransactionView> views;
   {
     const core::Observer observer(current().descriptor);
     all = core::transactions_in_progress(observer);
+    // With the GIL no code runs up to the end of this block, and without it interned names are immortal.
     for (const core::Seen& seen : all) {
-      for (const core::Seen::Pair& pair : seen.pairs) objects.push_back(Ref::borrow(static_cast<PyObject*>(pair.object)));
+      for (const core::Seen::Pair& pair : seen.pairs)
+        objects.push_back(Ref::borrow(static_cast<PyObject*>(pair.object)));
+      const Thread* thread = thread_of(*seen.attempt.descriptor);
+      views.push_back(thread ? view_of(*thread, seen.attempt)
+                             : TransactionView{seen.attempt, 0, 0, py::none()});
     }
   }
   core::Observer::empty_limbo();
   py::list result;
-  for (const core::Seen& seen : all) {
-    const Thread* thread = thread_of(*seen.attempt.descriptor);
-    if (!thread) continue;
+  for (std::size_t index = 0; index < all.size(); ++index) {
     py::list pairs;
-    for (const core::Seen::Pair& pair : seen.pairs) {
+    for (const core::Seen::Pair& pair : all[index].pairs) {
       auto* object = static_cast<PyObject*>(pair.object);
-      pairs.append(py::make_tuple(py::reinterpret_borrow<py::object>(object), attribute_of(object, pair.record), name_of(pair.mode)));
+      pairs.append(py::make_tuple(py::reinterpret_borrow<py::object>(object),
+                                  attribute_of(object, pair.record), name_of(pair.mode)));
     }
-    result.append(py::make_tuple(view_of(*thread, seen.attempt), pairs));
+    result.append(py::make_tuple(views[index], pairs));
   }
   return result;
 }
@@ -123,9 +129,10 @@ py::list revert_log(const py::object& missing) {
     if (entry.flags.get() & (core::LogEntry::kVoid | core::LogEntry::kUndone)) return;
     auto* object = static_cast<PyObject*>(entry.object.get());
     auto* old_value = static_cast<PyObject*>(entry.old_value.get());
-    Extra* extra = shell_of(object)->extra.load(std::memory_order_acquire);
-    if (extra && entry.slot.get() == &extra->order) return;  // how the object keeps its attributes' order is its own affair
-    py::object attribute = entry.change.get() ? py::reinterpret_borrow<py::object>(names::class_) : attribute_of(object, entry.record.get());
+    // How the object keeps its attributes' order is its own affair.
+    if (entry.record.get() == &shell_of(object)->structure && entry.slot.get()) return;
+    py::object attribute = entry.change.get() ? py::reinterpret_borrow<py::object>(names::class_)
+                                              : attribute_of(object, entry.record.get());
     result.append(py::make_tuple(py::reinterpret_borrow<py::object>(object), attribute,
                                  old_value ? py::reinterpret_borrow<py::object>(old_value) : missing));
   });
@@ -160,26 +167,36 @@ std::size_t count_held(const TransactionView& view, bool writing) {
 }  // namespace
 
 void add_introspection(py::module_& module) {
-  py::class_<TransactionView>(module, "Transaction", "A transaction: one attempt of a call of an atomic function.")
+  py::class_<TransactionView>(module, "Transaction",
+                              "A transaction: one attempt of a call of an atomic function.")
       .def_readonly("id", &TransactionView::id, "A number that all attempts of one call share.")
       .def_readonly("attempt", &TransactionView::number, "Which attempt of the call this is, from 1.")
       .def_readonly("name", &TransactionView::name, "The qualified name of the function, or @atomic's name=.")
-      .def_property_readonly("state", &TransactionView::state, "\"active\", \"doomed\", \"committed\" or \"ended\".")
-      .def_property_readonly("reads", [](const TransactionView& view) { return count_held(view, false); },
-                             "How many attributes it has read and not written; 0 seen from another thread.")
-      .def_property_readonly("writes", [](const TransactionView& view) { return count_held(view, true); },
-                             "How many attributes it has written; 0 seen from another thread.")
-      .def("__eq__", [](const TransactionView& a, const py::object& b) {
-        return py::isinstance<TransactionView>(b) && a.attempt == b.cast<const TransactionView&>().attempt;
-      })
+      .def_property_readonly("state", &TransactionView::state,
+                             "\"active\", \"doomed\", \"committed\" or \"ended\".")
+      .def_property_readonly(
+          "reads", [](const TransactionView& view) { return count_held(view, false); },
+          "How many attributes it has read and not written; 0 seen from another thread.")
+      .def_property_readonly(
+          "writes", [](const TransactionView& view) { return count_held(view, true); },
+          "How many attributes it has written; 0 seen from another thread.")
+      .def("__eq__",
+           [](const TransactionView& a, const py::object& b) {
+             return py::isinstance<TransactionView>(b) &&
+                    a.attempt == b.cast<const TransactionView&>().attempt;
+           })
       .def("__hash__", [](const TransactionView& view) { return view.id * 31 + view.number; })
       .def("__repr__", [](const TransactionView& view) {
-        return py::str("<Transaction {} of {}, attempt {}, {}>").format(view.id, view.name, view.number, view.state());
+        return py::str("<Transaction {} of {}, attempt {}, {}>")
+            .format(view.id, view.name, view.number, view.state());
       });
-  module.def("in_transaction", [] {
-    const Thread* thread = this_thread_if_any();
-    return thread && thread->in_transaction();
-  }, "True while this thread runs a transaction.");
+  module.def(
+      "in_transaction",
+      [] {
+        const Thread* thread = this_thread_if_any();
+        return thread && thread->in_transaction();
+      },
+      "True while this thread runs a transaction.");
   module.def("current_transaction", current_transaction, "The Transaction this thread runs, or None.");
   module.def("transactions_in_progress", transactions_in_progress);
   module.def("revert_log", revert_log);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "runtime/python/barriers.h"
+#include "runtime/python/finaliser.h"
 
 namespace stmpy {
 namespace {
@@ -17,28 +18,17 @@ constexpr const char* kLayoutAttribute = "__stm_layout__";
 // --- loose cells
 
 void loose_cell_dealloc(PyObject* self) {
-  PyObject_GC_UnTrack(self);
   Py_XDECREF(reinterpret_cast<LooseCell*>(self)->cell.peek());
-  PyObject_GC_Del(self);
-}
-
-int loose_cell_traverse(PyObject* self, visitproc visit, void* arg) {
-  Py_VISIT(reinterpret_cast<LooseCell*>(self)->cell.peek());
-  return 0;
-}
-
-int loose_cell_clear(PyObject* self) {
-  Py_XDECREF(static_cast<PyObject*>(reinterpret_cast<LooseCell*>(self)->cell.value.exchange(nullptr)));
-  return 0;
+  Py_XDECREF(
+      static_cast<PyObject*>(reinterpret_cast<LooseCell*>(self)->serial.load(std::memory_order_relaxed)));
+  PyObject_Free(self);
 }
 
 PyTypeObject make_loose_cell_type() {
   PyTypeObject type = unready_type("stmpy._runtime.Cell");
   type.tp_basicsize = sizeof(LooseCell);
-  type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
+  type.tp_flags = Py_TPFLAGS_DEFAULT;
   type.tp_dealloc = loose_cell_dealloc;
-  type.tp_traverse = loose_cell_traverse;
-  type.tp_clear = loose_cell_clear;
   return type;
 }
 PyTypeObject loose_cell_type = make_loose_cell_type();
@@ -48,7 +38,8 @@ PyTypeObject loose_cell_type = make_loose_cell_type();
 void payload_dealloc(PyObject* self) {
   auto* payload = reinterpret_cast<Payload*>(self);
   PyTypeObject* type = Py_TYPE(self);
-  for (std::size_t index = 0; index < payload->layout->names.size(); ++index) Py_XDECREF(payload->cells[index].peek());
+  for (std::size_t index = 0; index < payload->layout->names.size(); ++index)
+    Py_XDECREF(payload->cells[index].peek());
   PyObject_Free(self);
   Py_DECREF(type);  // may free the layout, so it goes last
 }
@@ -57,7 +48,8 @@ void free_layout(PyObject* capsule) {
   delete static_cast<Layout*>(PyCapsule_GetPointer(capsule, kLayoutAttribute));
 }
 
-// The payload carries the name of the user's class, because messages of the interpreter name the type of what they were given.
+// The payload carries the name of the user's class, because messages of the interpreter name the type of what
+// they were given.
 Ref make_payload_type(Layout& layout, PyTypeObject* type) {
   Ref name = Ref::steal(PyUnicode_FromString(type->tp_name));
   Ref module = Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__module__"));
@@ -65,7 +57,8 @@ Ref make_payload_type(Layout& layout, PyTypeObject* type) {
   for (std::size_t index = 0; index < layout.names.size(); ++index) {
     const char* attribute = PyUnicode_AsUTF8(layout.names[index].get());
     if (!attribute) return Ref();
-    const auto offset = static_cast<Py_ssize_t>(offsetof(Payload, cells) + index * sizeof(Cell) + offsetof(Cell, value));
+    const auto offset =
+        static_cast<Py_ssize_t>(offsetof(Payload, cells) + index * sizeof(Cell) + offsetof(Cell, value));
     layout.members.push_back({attribute, T_OBJECT_EX, offset, 0, nullptr});
   }
   layout.members.push_back({nullptr, 0, 0, 0, nullptr});
@@ -75,7 +68,8 @@ Ref make_payload_type(Layout& layout, PyTypeObject* type) {
       {0, nullptr},
   };
   const auto size = static_cast<int>(offsetof(Payload, cells) + layout.names.size() * sizeof(Cell));
-  PyType_Spec spec = {"stmpy.Payload", size, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"stmpy.Payload", size, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
   Ref made = Ref::steal(PyType_FromSpec(&spec));
   if (!made || PyObject_SetAttrString(made.get(), "__name__", name.get()) < 0 ||
       PyObject_SetAttrString(made.get(), "__module__", module.get()) < 0) {
@@ -84,10 +78,11 @@ Ref make_payload_type(Layout& layout, PyTypeObject* type) {
   return made;
 }
 
-// --- the layouts of classes: a weak side table keyed by the class, so that nothing shows in it or is inherited
+// --- the layouts of classes: a weak side table keyed by the class, so that nothing shows in it or is
+// inherited
 
 struct KnownLayout {
-  Ref weak_class;    // its callback takes the entry away
+  Ref weak_class;  // its callback takes the entry away
   Ref payload_type;
   const Layout* layout;
 };
@@ -118,7 +113,8 @@ PyObject* forget_class(PyObject* key, PyObject*) {
 }
 PyMethodDef forget_class_method = {"forget_class", forget_class, METH_O, nullptr};
 
-// Names, slots and whether there is a dict: which attributes a class is known to have is a matter of Python (`_attributes.py`).
+// Names, slots and whether there is a dict: which attributes a class is known to have is a matter of Python
+// (`_attributes.py`).
 bool describe(Layout& layout, PyTypeObject* type) {
   Ref module = Ref::steal(PyImport_ImportModule("stmpy._attributes"));
   if (!module) return false;
@@ -126,18 +122,27 @@ bool describe(Layout& layout, PyTypeObject* type) {
   if (!described) return false;
   PyObject *names, *slots;
   int has_dict;
-  if (!PyArg_ParseTuple(described.get(), "O!O!p", &PyTuple_Type, &names, &PyTuple_Type, &slots, &has_dict)) return false;
+  if (!PyArg_ParseTuple(described.get(), "O!O!p", &PyTuple_Type, &names, &PyTuple_Type, &slots, &has_dict))
+    return false;
   layout.has_dict = has_dict != 0;
   for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(names); ++index) {
     PyObject* name = Py_NewRef(PyTuple_GET_ITEM(names, index));
     PyUnicode_InternInPlace(&name);
     layout.names.push_back(Ref::steal(name));
   }
-  for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(slots); ++index) {  // (class, name) whose descriptor is replaced
-    PyObject *owner, *name;
-    if (!PyArg_ParseTuple(PyTuple_GET_ITEM(slots, index), "OU", &owner, &name)) return false;
-    Ref descriptor = Ref::steal(PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&slot_descriptor_type), owner, name, nullptr));
-    if (!descriptor || PyType_Type.tp_setattro(owner, name, descriptor.get()) < 0) return false;
+  layout.is_slot.resize(layout.names.size());
+  for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(slots); ++index) {
+    PyObject *holder, *attribute, *owner,
+        *name;  // where a descriptor of the interpreter's stands, and whose slot it is for
+    if (!PyArg_ParseTuple(PyTuple_GET_ITEM(slots, index), "OUOU", &holder, &attribute, &owner, &name))
+      return false;
+    Ref descriptor = Ref::steal(PyObject_CallFunctionObjArgs(
+        reinterpret_cast<PyObject*>(&slot_descriptor_type), owner, name, nullptr));
+    if (!descriptor || PyType_Type.tp_setattro(holder, attribute, descriptor.get()) < 0) return false;
+  }
+  for (std::size_t index = 0; index < layout.names.size(); ++index) {
+    const Ref attribute = type_lookup(type, layout.names[index].get());
+    layout.is_slot[index] = attribute && is_slot(attribute.get(), type, layout.names[index].get());
   }
   return true;
 }
@@ -154,11 +159,17 @@ const Layout* make_layout(PyTypeObject* type) {
   if (PyObject_SetAttrString(payload_type.get(), kLayoutAttribute, capsule.get()) < 0) return nullptr;
   Ref key = Ref::steal(PyLong_FromVoidPtr(type));
   Ref callback = key ? Ref::steal(PyCFunction_New(&forget_class_method, key.get())) : Ref();
-  Ref weak = callback ? Ref::steal(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), callback.get())) : Ref();
+  Ref weak =
+      callback ? Ref::steal(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), callback.get())) : Ref();
   if (!weak) return nullptr;
+  defer_finaliser(type);
+  // A class that was garbage and is revived gets a second layout: what was remembered of the first is stale.
+  PyType_Modified(type);
   const std::lock_guard guard(layouts().mutex);
   // Another thread may have been faster: then its layout is the class's, and ours goes.
-  return layouts().entries.try_emplace(type, std::move(weak), std::move(payload_type), made).first->second.layout;
+  return layouts()
+      .entries.try_emplace(type, std::move(weak), std::move(payload_type), made)
+      .first->second.layout;
 }
 
 }  // namespace
@@ -207,6 +218,7 @@ Extra* extra_of(Shell* shell) {
     delete made;
     return nullptr;
   }
+  PyObject_GC_UnTrack(made->loose);  // and stays so: strings and cells are nothing to collect
   if (shell->extra.compare_exchange_strong(extra, made, std::memory_order_acq_rel)) return made;
   Py_DECREF(made->loose);
   delete made;
@@ -219,7 +231,8 @@ Cell* find_cell(Shell* shell, PyObject* interned_name) {
   if (index >= 0) return &payload->cells[index];
   Extra* extra = shell->extra.load(std::memory_order_acquire);
   if (!extra) return nullptr;
-  // Keys are exact strings: nothing of the user's runs. Cells are never removed, so a borrowed one stays valid.
+  // Keys are exact strings: nothing of the user's runs. Cells are never removed, so a borrowed one stays
+  // valid.
   PyObject* found = PyDict_GetItemWithError(extra->loose, interned_name);
   return found ? &reinterpret_cast<LooseCell*>(found)->cell : nullptr;
 }
@@ -227,23 +240,30 @@ Cell* find_cell(Shell* shell, PyObject* interned_name) {
 Cell* make_loose_cell(Shell* shell, PyObject* interned_name) {
   Extra* extra = extra_of(shell);
   if (!extra) return nullptr;
-  auto* made = PyObject_GC_New(LooseCell, &loose_cell_type);
+  auto* made = PyObject_New(LooseCell, &loose_cell_type);
   if (!made) return nullptr;
   new (&made->cell) Cell;
-  PyObject_GC_Track(reinterpret_cast<PyObject*>(made));
+  new (&made->serial) core::Slot(nullptr);
   Ref owned = Ref::steal(reinterpret_cast<PyObject*>(made));
   PyObject* kept = PyDict_SetDefault(extra->loose, interned_name, owned.get());
   return kept ? &reinterpret_cast<LooseCell*>(kept)->cell : nullptr;
 }
 
-bool names_with_cells(Shell* shell, std::vector<Ref>& names) {
-  for (const Ref& name : shell->payload->layout->names) names.push_back(Ref::borrow(name.get()));
+bool all_cells(Shell* shell, std::vector<NamedCell>& cells) {
+  const Layout& layout = *shell->payload->layout;
   Extra* extra = shell->extra.load(std::memory_order_acquire);
+  core::Slot* serials = extra ? extra->serials.load(std::memory_order_acquire) : nullptr;
+  for (std::size_t index = 0; index < layout.names.size(); ++index) {
+    cells.push_back({Ref::borrow(layout.names[index].get()), &shell->payload->cells[index],
+                     serials ? &serials[index] : nullptr, layout.is_slot[index]});
+  }
   if (!extra) return true;
-  Ref loose = Ref::steal(PyDict_Keys(extra->loose));
-  if (!loose) return false;
-  for (Py_ssize_t index = 0; index < PyList_GET_SIZE(loose.get()); ++index) {
-    names.push_back(Ref::borrow(PyList_GET_ITEM(loose.get(), index)));
+  Ref items = Ref::steal(PyDict_Items(extra->loose));  // a copy: others may add cells meanwhile
+  if (!items) return false;
+  for (Py_ssize_t index = 0; index < PyList_GET_SIZE(items.get()); ++index) {
+    PyObject* item = PyList_GET_ITEM(items.get(), index);
+    auto* loose = reinterpret_cast<LooseCell*>(PyTuple_GET_ITEM(item, 1));
+    cells.push_back({Ref::borrow(PyTuple_GET_ITEM(item, 0)), &loose->cell, &loose->serial, false});
   }
   return true;
 }

@@ -1,19 +1,20 @@
-// How an STMObject is laid out: the shell that the user holds, the payload that holds its values, and the layout of the class.
+// How an STMObject is laid out: the shell that the user holds, the payload that holds its values, and the
+// layout of the class.
 //
 //   shell    identity, type, weak references; the record of the object's structure
-//   payload  a plain slotted object: for each attribute of the layout a cell, that is its value and its ownership record
-//   extra    made when needed: cells of attributes beyond the layout, and the order of attributes where it is not the layout's
+//   payload  a plain slotted object: for each attribute of the layout a cell, that is its value and its
+//   ownership record extra    made when needed: cells of attributes beyond the layout, and the order of
+//   attributes where it is not the layout's
 //
-// Cells and payloads stay where they are for the life of the shell; a cell without a value is an attribute that does not
-// exist. A payload belongs to its shell alone and is not known to the garbage collector: the shell visits its values.
+// Cells and payloads stay where they are for the life of the shell; a cell without a value is an attribute
+// that does not exist. Payload and extra belong to their shell alone and are not known to the garbage
+// collector: the shell visits the values.
 #pragma once
+
+#include <vector>
 
 #include "runtime/core/descriptor.h"
 #include "runtime/python/compat.h"
-
-#include <structmember.h>
-
-#include <vector>
 
 namespace stmpy {
 
@@ -31,34 +32,34 @@ struct Layout {
   PyTypeObject* payload_type = nullptr;  // borrowed: owns this
   std::vector<Ref> names;                // interned; the index is the cell's
   std::vector<PyMemberDef> members;
-  bool has_dict = true;                  // names beyond the layout are allowed
+  std::vector<bool> is_slot;  // of `__slots__`: the instance dict does not show it
+  bool has_dict = true;       // names beyond the layout are allowed
 
   int index_of(PyObject* interned_name) const;
 };
 
 struct Payload {
-  PyObject_HEAD
-  const Layout* layout;
+  PyObject_HEAD const Layout* layout;
   Cell cells[1];  // as many as the layout has names
 };
 
 // A cell beyond the layout, an object of its own so that a dict can hold it. Never removed.
 struct LooseCell {
-  PyObject_HEAD
-  Cell cell;
+  PyObject_HEAD Cell cell;
+  core::Slot serial;  // see order.h
 };
 
 struct Extra {
-  PyObject* loose = nullptr;  // a dict, name -> LooseCell; null until there is one
-  core::Slot order{nullptr};  // a tuple of names, or null: layout order, then the order in which loose cells were made
+  PyObject* loose = nullptr;                  // a dict, name -> LooseCell
+  std::atomic<core::Slot*> serials{nullptr};  // of the layout's cells; null: none has one (order.h)
+  std::atomic<std::uint64_t> serials_given{0};
 };
 
 struct Shell {
-  PyObject_HEAD
-  Payload* payload;
+  PyObject_HEAD Payload* payload;
   core::Record structure;  // which attributes there are, in which order, and the class
   std::atomic<Extra*> extra;
-  PyObject* dict;      // always null: where C code that knows dict offsets finds that there is none
+  PyObject* dict;  // always null: where C code that knows dict offsets finds that there is none
   PyObject* weakrefs;
 };
 
@@ -67,7 +68,8 @@ inline bool is_stm_type(PyTypeObject* type) { return PyType_IsSubtype(type, stm_
 inline bool is_stm_object(PyObject* object) { return is_stm_type(Py_TYPE(object)); }
 inline Shell* shell_of(PyObject* object) { return reinterpret_cast<Shell*>(object); }
 
-// The layout of a class, made at the first call (which may run code of the user's: annotations). Null with an exception.
+// The layout of a class, made at the first call (which may run code of the user's: annotations). Null with an
+// exception.
 const Layout* layout_of(PyTypeObject* type);
 // The same where it exists already: from the first object on. Else null; runs no code.
 const Layout* layout_if_made(PyTypeObject* type);
@@ -81,12 +83,20 @@ Cell* make_loose_cell(Shell* shell, PyObject* interned_name);
 // Null with MemoryError.
 Extra* extra_of(Shell* shell);
 
-// All names that have a cell, in the order of cells: layout, then loose. False with an exception.
-bool names_with_cells(Shell* shell, std::vector<Ref>& names);
+struct NamedCell {
+  Ref name;
+  Cell* cell;
+  core::Slot* serial;  // null: it has no place for one yet
+  bool is_slot;
+};
+// All of them: the layout's, then the loose ones. False with an exception.
+bool all_cells(Shell* shell, std::vector<NamedCell>& cells);
 
 // A descriptor that takes the place of those that `__slots__` makes, so that slots are transactional too.
 extern PyTypeObject slot_descriptor_type;
-bool is_slot_descriptor(PyObject* object);
+// Whether a class's attribute of that name is such a descriptor for the cell of the same name. One that was
+// copied to another name or class is a descriptor like others.
+bool is_slot(PyObject* attribute, PyTypeObject* type, PyObject* interned_name);
 
 int ready_layout_types();
 

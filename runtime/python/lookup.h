@@ -10,10 +10,10 @@ namespace stmpy {
 struct Lookup {
   PyTypeObject* type = nullptr;  // borrowed: a version is unique over all types, so an equal one means the same type
   PyObject* name = nullptr;      // owned, so that its address is not another name's
-  std::uint32_t version = 0;
-  std::uint8_t flags = 0;
-  std::uint32_t offset = 0;      // of the cell in payloads of `layout`
   const Layout* layout = nullptr;
+  std::uint32_t version = 0;
+  std::uint16_t offset = 0;      // of the cell in payloads of `layout`
+  std::uint8_t flags = 0;
 
   // Attribute access by a compiled barrier means this cell: no __getattribute__/__setattr__/__delattr__ of the user's.
   static constexpr std::uint8_t kPlainGet = 1, kPlainSet = 2;
@@ -26,6 +26,8 @@ struct Lookup {
     return payload->layout == layout ? reinterpret_cast<Cell*>(reinterpret_cast<char*>(payload) + offset) : nullptr;
   }
 };
+
+static_assert(sizeof(Lookup) == 32);
 
 class LookupCache {
  public:
@@ -42,9 +44,8 @@ class LookupCache {
 
   static constexpr std::size_t kEntries = 512;
   static std::size_t place(PyTypeObject* type, PyObject* name) {
-    const auto mixed = (reinterpret_cast<std::uintptr_t>(type) >> 4) ^ (reinterpret_cast<std::uintptr_t>(name) >> 3) ^
-                       (reinterpret_cast<std::uintptr_t>(name) >> 10);
-    return mixed & (kEntries - 1);
+    // Both are at least 16-byte aligned; names that are made together are near each other.
+    return ((reinterpret_cast<std::uintptr_t>(type) >> 7) ^ (reinterpret_cast<std::uintptr_t>(name) >> 4)) & (kEntries - 1);
   }
   std::array<Lookup, kEntries> entries_{};
 };

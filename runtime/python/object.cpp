@@ -28,11 +28,38 @@ const Layout* layout_for_new_object(PyTypeObject* type) {
   return layout;
 }
 
+bool given_arguments(PyObject* args, PyObject* kwargs) {
+  return PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
+}
+
+PyObject* object_new(PyTypeObject*, PyObject*, PyObject*);
+
+// As object.__init__ and object.__new__: whoever gets arguments that nobody has taken refuses them.
+int object_init(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (!given_arguments(args, kwargs)) return 0;
+  PyTypeObject* type = Py_TYPE(self);
+  if (type->tp_init != object_init) {
+    PyErr_SetString(PyExc_TypeError,
+                    "object.__init__() takes exactly one argument (the instance to initialize)");
+    return -1;
+  }
+  if (type->tp_new != object_new) return 0;
+  PyErr_Format(PyExc_TypeError, "%.200s.__init__() takes exactly one argument (the instance to initialize)",
+               type->tp_name);
+  return -1;
+}
+
 PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  const bool given_arguments = PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
-  if (given_arguments && type->tp_init == PyBaseObject_Type.tp_init) {
-    PyErr_Format(PyExc_TypeError, "%.200s() takes no arguments", type->tp_name);
-    return nullptr;
+  if (given_arguments(args, kwargs)) {
+    if (type->tp_new != object_new) {
+      PyErr_SetString(PyExc_TypeError,
+                      "object.__new__() takes exactly one argument (the type to instantiate)");
+      return nullptr;
+    }
+    if (type->tp_init == object_init) {
+      PyErr_Format(PyExc_TypeError, "%.200s() takes no arguments", type->tp_name);
+      return nullptr;
+    }
   }
   const Layout* layout = layout_for_new_object(type);
   if (!layout) return nullptr;
@@ -52,7 +79,7 @@ PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return self;
 }
 
-// `visit` gets every cell in the payload; loose ones are objects of their own.
+// Until `visit` returns something other than 0.
 template <class Visit>
 int for_each_cell(Shell* shell, Visit visit) {
   if (!shell->payload) return 0;
@@ -60,22 +87,23 @@ int for_each_cell(Shell* shell, Visit visit) {
   for (std::size_t index = 0; index < count; ++index) {
     if (const int stop = visit(shell->payload->cells[index])) return stop;
   }
+  const Extra* extra = shell->extra.load(std::memory_order_acquire);
+  PyObject *name, *loose;
+  for (Py_ssize_t position = 0; extra && PyDict_Next(extra->loose, &position, &name, &loose);) {
+    if (const int stop = visit(reinterpret_cast<LooseCell*>(loose)->cell)) return stop;
+  }
   return 0;
 }
 
 int object_traverse(PyObject* self, visitproc visit, void* arg) {
-  Shell* shell = shell_of(self);
-  if (Extra* extra = shell->extra.load(std::memory_order_relaxed)) {
-    Py_VISIT(extra->loose);
-    Py_VISIT(static_cast<PyObject*>(extra->order.load(std::memory_order_relaxed)));
-  }
-  return for_each_cell(shell, [&](Cell& cell) {
+  return for_each_cell(shell_of(self), [&](Cell& cell) {
     Py_VISIT(cell.peek());
     return 0;
   });
 }
 
-// Only garbage is cleared, and what a transaction has accessed is none: its access map holds it.
+// Only garbage is cleared, and what a transaction has accessed is none: its access map holds it. A finaliser
+// that runs here may still use the object, and finds attributes gone.
 int object_clear(PyObject* self) {
   return for_each_cell(shell_of(self), [](Cell& cell) {
     Py_XDECREF(static_cast<PyObject*>(cell.value.exchange(nullptr)));
@@ -86,15 +114,22 @@ int object_clear(PyObject* self) {
 void object_dealloc(PyObject* self) {
   Shell* shell = shell_of(self);
   PyObject_GC_UnTrack(self);
-  if (shell->weakrefs) PyObject_ClearWeakRefs(self);
+  Py_TRASHCAN_BEGIN(self, object_dealloc)  // a long chain of objects dies without a deep stack
+      if (shell->weakrefs) PyObject_ClearWeakRefs(self);
   object_clear(self);
   if (Extra* extra = shell->extra.exchange(nullptr)) {
+    if (const core::Slot* serials = extra->serials.load(std::memory_order_relaxed)) {
+      const std::size_t count = shell->payload->layout->names.size();
+      for (std::size_t index = 0; index < count; ++index)
+        Py_XDECREF(static_cast<PyObject*>(serials[index].load()));
+      delete[] serials;
+    }
     Py_XDECREF(extra->loose);
-    Py_XDECREF(static_cast<PyObject*>(extra->order.load(std::memory_order_relaxed)));
     delete extra;
   }
   Py_CLEAR(shell->payload);
   Py_TYPE(self)->tp_free(self);
+  Py_TRASHCAN_END
 }
 
 // --- attributes
@@ -103,17 +138,17 @@ PyObject* get_attribute_slowly(Thread& thread, PyObject* object, PyObject* name)
   for (;;) {
     PyTypeObject* type = Py_TYPE(object);
     Ref attribute = type_lookup(type, name);
-    const bool is_slot = attribute && is_slot_descriptor(attribute.get());
+    const bool in_slot = attribute && is_slot(attribute.get(), type, name);
     const descrgetfunc get = attribute ? Py_TYPE(attribute.get())->tp_descr_get : nullptr;
-    if (attribute && !is_slot && get && Py_TYPE(attribute.get())->tp_descr_set) {
+    if (attribute && !in_slot && get && Py_TYPE(attribute.get())->tp_descr_set) {
       return get(attribute.get(), object, reinterpret_cast<PyObject*>(type));
     }
     PyObject* value = nullptr;
     const Done done = read_instance(thread, object, name, value);
     if (done == Done::Again) continue;
     if (done == Done::Failed || value) return value;
-    if (is_slot) {
-      raise_no_attribute(object, name);
+    if (in_slot) {
+      raise_unset_slot(object, name);
       return nullptr;
     }
     if (get) return get(attribute.get(), object, reinterpret_cast<PyObject*>(type));
@@ -124,11 +159,12 @@ PyObject* get_attribute_slowly(Thread& thread, PyObject* object, PyObject* name)
 
 int set_attribute_slowly(Thread& thread, PyObject* object, PyObject* name, PyObject* value) {
   Ref attribute = type_lookup(Py_TYPE(object), name);
-  if (attribute && !is_slot_descriptor(attribute.get())) {
+  if (attribute && !is_slot(attribute.get(), Py_TYPE(object), name)) {
     const descrsetfunc set = Py_TYPE(attribute.get())->tp_descr_set;
     if (set) return set(attribute.get(), object, value);
     if (!shell_of(object)->payload->layout->has_dict && !find_cell(shell_of(object), name)) {
-      PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '%U' is read-only", Py_TYPE(object)->tp_name, name);
+      PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '%U' is read-only",
+                   Py_TYPE(object)->tp_name, name);
       return -1;
     }
   }
@@ -204,7 +240,8 @@ int set_dict(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   if (value && !PyDict_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a '%.200s'", Py_TYPE(value)->tp_name);
+    PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a '%.200s'",
+                 Py_TYPE(value)->tp_name);
     return -1;
   }
   return replace_instance_attributes(self, value);
@@ -232,12 +269,20 @@ PyObject* size_of(PyObject* self, PyObject*) {
   Shell* shell = shell_of(self);
   std::size_t size = static_cast<std::size_t>(Py_TYPE(self)->tp_basicsize) +
                      static_cast<std::size_t>(Py_TYPE(shell->payload)->tp_basicsize);
-  if (shell->extra.load(std::memory_order_acquire)) size += sizeof(Extra);
+  if (const Extra* extra = shell->extra.load(std::memory_order_acquire)) {
+    Ref dict_size = Ref::steal(PyObject_CallMethod(extra->loose, "__sizeof__", nullptr));
+    if (!dict_size) return nullptr;
+    size += sizeof(Extra) + PyLong_AsSize_t(dict_size.get()) +
+            static_cast<std::size_t>(PyDict_GET_SIZE(extra->loose)) * sizeof(LooseCell);
+    if (extra->serials.load(std::memory_order_acquire))
+      size += shell->payload->layout->names.size() * sizeof(core::Slot);
+  }
   return PyLong_FromSize_t(size);
 }
 
 PyGetSetDef getsets[] = {
-    {"__dict__", get_dict, set_dict, "The instance attributes: reads and writes go through to the object.", nullptr},
+    {"__dict__", get_dict, set_dict, "The instance attributes: reads and writes go through to the object.",
+     nullptr},
     {"__weakref__", get_weakref, nullptr, "list of weak references to the object", nullptr},
     {"__class__", get_class, set_class, "the object's class", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -254,11 +299,13 @@ PyTypeObject make_object_type() {
   PyTypeObject type = unready_type("stmpy.STMObject");
   type.tp_doc =
       "Base class of transactional objects: every attribute of an instance is transactional.\n\n"
-      "In an atomic function, reads and writes of attributes happen all at once or not at all, on any number of threads. "
+      "In an atomic function, reads and writes of attributes happen all at once or not at all, on any number "
+      "of threads. "
       "Outside of one, a read sees the last committed value and a write is a transaction of its own.";
   type.tp_basicsize = sizeof(Shell);
   type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC;
   type.tp_new = object_new;
+  type.tp_init = object_init;
   type.tp_dealloc = object_dealloc;
   type.tp_traverse = object_traverse;
   type.tp_clear = object_clear;
@@ -272,7 +319,9 @@ PyTypeObject make_object_type() {
 }
 PyTypeObject object_type = make_object_type();
 
-bool intern(PyObject*& name, const char* text) { return (name = PyUnicode_InternFromString(text)) != nullptr; }
+bool intern(PyObject*& name, const char* text) {
+  return (name = PyUnicode_InternFromString(text)) != nullptr;
+}
 
 }  // namespace
 
@@ -280,8 +329,9 @@ PyTypeObject* const stm_object_type = &object_type;
 
 int ready_object_type() {
   using namespace names;
-  if (!intern(getattribute, "__getattribute__") || !intern(names::setattr, "__setattr__") || !intern(delattr, "__delattr__") ||
-      !intern(dict, "__dict__") || !intern(class_, "__class__") || !intern(stm_block, "_stm_block")) {
+  if (!intern(getattribute, "__getattribute__") || !intern(names::setattr, "__setattr__") ||
+      !intern(delattr, "__delattr__") || !intern(dict, "__dict__") || !intern(class_, "__class__") ||
+      !intern(stm_block, "_stm_block")) {
     return -1;
   }
   if (PyType_Ready(&object_type) < 0) return -1;

@@ -1,6 +1,8 @@
 #include "runtime/python/order.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <new>
 
 #include "runtime/python/barriers.h"
@@ -8,82 +10,94 @@
 namespace stmpy {
 namespace {
 
-// No cell behind `coming` has a value.
-bool comes_last(Shell* shell, const Cell& coming) {
-  const Layout* layout = shell->payload->layout;
+std::size_t layout_size(Shell* shell) { return shell->payload->layout->names.size(); }
+
+// The index of a cell of the layout, or the layout's size for a loose one.
+std::size_t index_of(Shell* shell, const Cell& cell) {
   const Cell* cells = shell->payload->cells;
-  const std::size_t count = layout->names.size();
-  const bool in_layout = &coming >= cells && &coming < cells + count;
-  for (std::size_t index = in_layout ? static_cast<std::size_t>(&coming - cells) + 1 : count; index < count; ++index) {
-    if (cells[index].peek()) return false;
-  }
-  Extra* extra = shell->extra.load(std::memory_order_acquire);
-  if (!extra) return true;
-  bool found = in_layout;
-  PyObject *name, *loose;
-  for (Py_ssize_t position = 0; PyDict_Next(extra->loose, &position, &name, &loose);) {
-    const Cell* cell = &reinterpret_cast<LooseCell*>(loose)->cell;
-    if (cell == &coming) {
-      found = true;
-    } else if (found && cell->peek()) {
-      return false;
-    }
+  const std::size_t count = layout_size(shell);
+  return &cell >= cells && &cell < cells + count ? static_cast<std::size_t>(&cell - cells) : count;
+}
+
+// The order of the layout says where it belongs: it is of the layout, and nothing that is there now belongs
+// before it.
+bool needs_no_serial(Shell* shell, std::size_t index) {
+  const std::size_t count = layout_size(shell);
+  if (index == count) return false;
+  const Extra* extra = shell->extra.load(std::memory_order_acquire);
+  if (extra && extra->serials_given.load(std::memory_order_relaxed) != 0) return false;
+  for (std::size_t behind = index + 1; behind < count; ++behind) {
+    if (shell->payload->cells[behind].peek()) return false;
   }
   return true;
 }
 
+// Null with MemoryError.
+core::Slot* serials_of(Extra* extra, std::size_t count) {
+  core::Slot* serials = extra->serials.load(std::memory_order_acquire);
+  if (serials) return serials;
+  std::unique_ptr<core::Slot[]> made(new (std::nothrow) core::Slot[count]{});
+  if (!made) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  return extra->serials.compare_exchange_strong(serials, made.get(), std::memory_order_acq_rel)
+             ? made.release()
+             : serials;
+}
+
 }  // namespace
 
-bool append_to_order(Thread& thread, PyObject* object, PyObject* name, const Cell& coming) {
+bool append_to_order(Thread& thread, PyObject* object, Cell& coming) {
   Shell* shell = shell_of(object);
-  Extra* extra = shell->extra.load(std::memory_order_acquire);
-  const bool ordered = extra && extra->order.load(std::memory_order_relaxed);
-  if (!ordered && comes_last(shell, coming)) return true;
-  extra = extra_of(shell);
-  std::vector<Ref> names;
-  if (!extra || !names_in_order(thread, object, names)) return false;
+  const std::size_t index = index_of(shell, coming);
+  if (needs_no_serial(shell, index)) return true;
+  Extra* extra = extra_of(shell);
+  if (!extra) return false;
+  core::Slot* slot;
+  if (index == layout_size(shell)) {
+    slot =
+        &reinterpret_cast<LooseCell*>(reinterpret_cast<char*>(&coming) - offsetof(LooseCell, cell))->serial;
+  } else {
+    core::Slot* serials = serials_of(extra, layout_size(shell));
+    if (!serials) return false;
+    slot = &serials[index];
+  }
   try {
     core::reserve_entry(thread.descriptor);
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
     return false;
   }
-  std::erase_if(names, [&](const Ref& known) {
-    const Cell* cell = find_cell(shell, known.get());
-    return known.get() == name || !cell || !cell->peek();
-  });
-  Ref order = Ref::steal(PyTuple_New(static_cast<Py_ssize_t>(names.size()) + 1));
-  if (!order) return false;
-  for (std::size_t index = 0; index < names.size(); ++index) {
-    PyTuple_SET_ITEM(order.get(), static_cast<Py_ssize_t>(index), names[index].release());
-  }
-  PyTuple_SET_ITEM(order.get(), static_cast<Py_ssize_t>(names.size()), Py_NewRef(name));
-  core::log_slot(thread.descriptor, shell->structure, object, extra->order,
-                 extra->order.load(std::memory_order_relaxed), false);
-  extra->order.store(order.release(), core::kRelease);
+  Ref serial = Ref::steal(
+      PyLong_FromUnsignedLongLong(extra->serials_given.fetch_add(1, std::memory_order_relaxed) + 1));
+  if (!serial) return false;
+  core::log_slot(thread.descriptor, shell->structure, object, *slot, slot->load(std::memory_order_relaxed),
+                 false);
+  slot->store(serial.release(), core::kRelease);
   return true;
 }
 
-bool names_in_order(Thread& thread, PyObject* object, std::vector<Ref>& names) {
+bool cells_in_order(Thread& thread, PyObject* object, std::vector<NamedCell>& cells) {
   Shell* shell = shell_of(object);
-  std::vector<Ref> known;
-  if (!names_with_cells(shell, known)) return false;
-  Ref order;
-  if (Extra* extra = shell->extra.load(std::memory_order_acquire)) {
-    order = thread.in_transaction()
-                ? Ref::borrow(static_cast<PyObject*>(extra->order.load(std::memory_order_relaxed)))
-                : Ref::steal(read_committed(thread, shell->structure, extra->order));
-  }
-  if (order) {
-    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(order.get()); ++index) {
-      names.push_back(Ref::borrow(PyTuple_GET_ITEM(order.get(), index)));
+  if (!all_cells(shell, cells)) return false;
+  const Extra* extra = shell->extra.load(std::memory_order_acquire);
+  if (!extra || extra->serials_given.load(std::memory_order_relaxed) == 0) return true;
+  std::vector<std::pair<unsigned long long, std::size_t>> order;
+  for (std::size_t index = 0; index < cells.size(); ++index) {
+    Ref serial;
+    if (core::Slot* slot = cells[index].serial) {
+      serial = thread.in_transaction()
+                   ? Ref::borrow(static_cast<PyObject*>(slot->load(std::memory_order_relaxed)))
+                   : Ref::steal(read_committed(thread, shell->structure, *slot));
     }
+    order.emplace_back(serial ? PyLong_AsUnsignedLongLong(serial.get()) : 0, index);
   }
-  // A cell that the order does not name has no value, but for what was there before an order was kept.
-  for (Ref& name : known) {
-    const bool named = std::any_of(names.begin(), names.end(), [&](const Ref& other) { return other.get() == name.get(); });
-    if (!named) names.push_back(std::move(name));
-  }
+  std::sort(order.begin(), order.end());
+  std::vector<NamedCell> sorted;
+  sorted.reserve(cells.size());
+  for (const auto& [serial, index] : order) sorted.push_back(std::move(cells[index]));
+  cells = std::move(sorted);
   return true;
 }
 

@@ -1,7 +1,9 @@
 // The order of an object's attributes, which is that of their insertion, as in any Python object.
 //
-// Objects nearly always get their attributes in the order of their cells; then nothing is kept. Otherwise a tuple of names
-// says the order, changed with every attribute that comes. Deleted ones may stay in it: they have no value.
+// Objects nearly always get the attributes of their layout in its order; then nothing is kept. One that comes
+// out of order, and each beyond the layout, gets a serial number: attributes without one come first, in the
+// order of the layout, then the others by number. Numbers are transactional, under the record of the object's
+// structure; those of deleted attributes stay.
 #pragma once
 
 #include <vector>
@@ -11,9 +13,9 @@
 namespace stmpy {
 
 // In a transaction that owns the structure, before the cell gets its value. False with an exception.
-bool append_to_order(Thread& thread, PyObject* object, PyObject* name, const Cell& coming);
+bool append_to_order(Thread& thread, PyObject* object, Cell& coming);
 
-// Names of the cells in the order of insertion, those without a value among them. False with an exception.
-bool names_in_order(Thread& thread, PyObject* object, std::vector<Ref>& names);
+// All cells in the order of insertion, those without a value among them. False with an exception.
+bool cells_in_order(Thread& thread, PyObject* object, std::vector<NamedCell>& cells);
 
 }  // namespace stmpy

@@ -1,5 +1,5 @@
-// The descriptor that stands in a class where `__slots__` had put one of the interpreter's: the same attribute, but its
-// values are in the payload, where they are transactional.
+// The descriptor that stands in a class where `__slots__` had put one of the interpreter's: the same
+// attribute, but its values are in the payload, where they are transactional.
 
 #include <cstddef>
 
@@ -9,9 +9,8 @@ namespace stmpy {
 namespace {
 
 struct SlotDescriptor {
-  PyObject_HEAD
-  PyObject* owner;  // the class that declares the slot
-  PyObject* name;   // interned
+  PyObject_HEAD PyObject* owner;  // the class that declares the slot
+  PyObject* name;                 // interned
 };
 
 SlotDescriptor* descriptor_of(PyObject* self) { return reinterpret_cast<SlotDescriptor*>(self); }
@@ -45,9 +44,12 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 bool check_instance(PyObject* self, PyObject* object) {
-  if (is_stm_object(object) && PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(descriptor_of(self)->owner))) return true;
+  if (is_stm_object(object) &&
+      PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(descriptor_of(self)->owner)))
+    return true;
   PyErr_Format(PyExc_TypeError, "descriptor '%U' for '%.100s' objects doesn't apply to a '%.100s' object",
-               descriptor_of(self)->name, reinterpret_cast<PyTypeObject*>(descriptor_of(self)->owner)->tp_name,
+               descriptor_of(self)->name,
+               reinterpret_cast<PyTypeObject*>(descriptor_of(self)->owner)->tp_name,
                Py_TYPE(object)->tp_name);
   return false;
 }
@@ -60,7 +62,7 @@ PyObject* slot_get(PyObject* self, PyObject* object, PyObject*) {
   Done done;
   do done = read_instance(*thread, object, descriptor_of(self)->name, value);
   while (done == Done::Again);
-  if (done == Done::Yes && !value) raise_no_attribute(object, descriptor_of(self)->name);
+  if (done == Done::Yes && !value) raise_unset_slot(object, descriptor_of(self)->name);
   return value;
 }
 
@@ -74,6 +76,29 @@ PyObject* slot_repr(PyObject* self) {
   return PyUnicode_FromFormat("<member '%U' of '%.100s' objects>", descriptor_of(self)->name,
                               reinterpret_cast<PyTypeObject*>(descriptor_of(self)->owner)->tp_name);
 }
+
+PyObject* slot_qualified_name(PyObject* self, void*) {
+  Ref owner = Ref::steal(PyObject_GetAttrString(descriptor_of(self)->owner, "__qualname__"));
+  return owner ? PyUnicode_FromFormat("%S.%U", owner.get(), descriptor_of(self)->name) : nullptr;
+}
+
+PyGetSetDef slot_getsets[] = {
+    {"__qualname__", slot_qualified_name, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+// As an ordinary member descriptor: getattr(owner, name).
+PyObject* slot_reduce(PyObject* self, PyObject*) {
+  Ref builtins = Ref::steal(PyImport_ImportModule("builtins"));
+  Ref get = builtins ? Ref::steal(PyObject_GetAttrString(builtins.get(), "getattr")) : Ref();
+  return get ? Py_BuildValue("O(OO)", get.get(), descriptor_of(self)->owner, descriptor_of(self)->name)
+             : nullptr;
+}
+
+PyMethodDef slot_methods[] = {
+    {"__reduce__", slot_reduce, METH_NOARGS, "Helper for pickle."},
+    {nullptr, nullptr, 0, nullptr},
+};
 
 PyMemberDef slot_members[] = {
     {"__objclass__", T_OBJECT, offsetof(SlotDescriptor, owner), READONLY, nullptr},
@@ -93,6 +118,8 @@ PyTypeObject make_slot_descriptor_type() {
   type.tp_descr_set = slot_set;
   type.tp_repr = slot_repr;
   type.tp_members = slot_members;
+  type.tp_getset = slot_getsets;
+  type.tp_methods = slot_methods;
   return type;
 }
 
@@ -100,6 +127,9 @@ PyTypeObject make_slot_descriptor_type() {
 
 PyTypeObject slot_descriptor_type = make_slot_descriptor_type();
 
-bool is_slot_descriptor(PyObject* object) { return Py_IS_TYPE(object, &slot_descriptor_type); }
+bool is_slot(PyObject* attribute, PyTypeObject* type, PyObject* interned_name) {
+  return Py_IS_TYPE(attribute, &slot_descriptor_type) && descriptor_of(attribute)->name == interned_name &&
+         PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(descriptor_of(attribute)->owner));
+}
 
 }  // namespace stmpy

@@ -10,7 +10,8 @@
 namespace stmpy {
 namespace {
 
-// A Thread lives as long as its descriptor, that is for ever; the next thread that gets the descriptor takes it over.
+// A Thread lives as long as its descriptor, that is for ever; the next thread that gets the descriptor takes
+// it over.
 struct Threads {
   std::mutex mutex;
   std::unordered_map<const core::Descriptor*, Thread*> by_descriptor;
@@ -26,14 +27,21 @@ struct AtThreadExit {
   ~AtThreadExit() {
     Thread* thread = detail::current_thread;
     detail::current_thread = nullptr;
-    // A thread that ends inside of a transaction (a daemon at interpreter shutdown) keeps what it owns for ever.
+    // A thread that ends inside of a transaction (a daemon at interpreter shutdown) keeps what it owns for
+    // ever.
     if (thread && !thread->in_transaction()) core::retire_descriptor(thread->descriptor);
   }
 };
 
 void* detach() { return PyEval_SaveThread(); }
 void attach(void* token) { PyEval_RestoreThread(static_cast<PyThreadState*>(token)); }
-bool interrupted() { return PyErr_CheckSignals() < 0; }
+// Once the interpreter shuts down, no other thread will ever run again: what they have left behind must not
+// stop this one.
+bool interrupted() {
+  if (is_finalizing())
+    core::finish_attempts_of_others(detail::current_thread ? &detail::current_thread->descriptor : nullptr);
+  return PyErr_CheckSignals() < 0;
+}
 void retain(void* reference) { Py_INCREF(static_cast<PyObject*>(reference)); }
 void release(void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); }
 
@@ -55,7 +63,7 @@ PyMethodDef after_fork_method = {"after_fork_in_child", after_fork_in_child, MET
 
 namespace detail {
 
-thread_local Thread* current_thread __attribute__((tls_model("initial-exec"))) = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local Thread* current_thread = nullptr;
 
 Thread* adopt_thread() {
   static thread_local AtThreadExit at_exit;

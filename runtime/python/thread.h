@@ -14,7 +14,7 @@ struct Options {
   bool exclusive = false;     // reads="exclusive"
 };
 
-struct Thread {
+struct alignas(64) Thread {
   core::Descriptor& descriptor;
 
   std::uint64_t next_call = 1;
@@ -24,11 +24,15 @@ struct Thread {
   core::Shown<PyObject*> name;             // of the call; interned
   core::Shown<std::uint64_t> call;         // its serial number; 0 outside
   core::Shown<std::uint64_t> attempt;      // from 1
-  PyObject* deadline_of = nullptr;         // the function whose timeout is the tightest now
+  Ref deadline_of;                         // the name of the function whose timeout is the tightest now
 
   // --- for one attempt
   bool told = false;       // AbortTransaction was raised in it
   bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
+  Ref dying;               // a list, or null: STMObjects whose __del__ waits for its end
+
+  // The object whose record the descriptor has claimed; null where it has claimed none.
+  Ref claimed_object;
 
   // --- for the thread
   LookupCache lookups;
@@ -38,7 +42,8 @@ struct Thread {
 };
 
 namespace detail {
-extern thread_local Thread* current_thread __attribute__((tls_model("initial-exec")));
+// constinit: no call to find out whether it has been initialised.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local Thread* current_thread;
 Thread* adopt_thread();
 }  // namespace detail
 

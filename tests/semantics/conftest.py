@@ -1,7 +1,7 @@
 """Every module in this folder is collected twice, once for each tier: what it asserts must hold on both.
 
-`test_x.py::dynamic::test_y` runs the module as it is, `test_x.py::compiled::test_y` what the compiler makes of it. A test that
-needs to know asks the fixture `tier`.
+`test_x.py::dynamic::test_y` runs the module as it is, `test_x.py::compiled::test_y` what the compiler makes
+of it. A test that needs to know asks the fixture `tier`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from _pytest.assertion.rewrite import rewrite_asserts
+from stage import Stage
 
 Tier = Literal["dynamic", "compiled"]
 
@@ -24,7 +25,9 @@ class BothTiers(pytest.File):
 
     def collect(self) -> Iterable[pytest.Collector]:
         for tier in ("dynamic", "compiled"):
-            yield TierModule.from_parent(self, path=self.path, name=tier, tier=tier)
+            yield TierModule.from_parent(
+                self, path=self.path, name=tier, nodeid=f"{self.nodeid}::{tier}", tier=tier
+            )
 
 
 class TierModule(pytest.Module):
@@ -32,7 +35,6 @@ class TierModule(pytest.Module):
 
     def __init__(self, tier: Tier, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self._nodeid = f"{self.parent.nodeid}::{tier}"
         self.tier = tier
 
     def _getobj(self) -> types.ModuleType:
@@ -62,7 +64,11 @@ def _rewrite(source: bytes, path: Path) -> types.CodeType:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name.startswith("test_") and file_path.suffix == ".py" and file_path.parent == Path(__file__).parent:
+    if (
+        file_path.name.startswith("test_")
+        and file_path.suffix == ".py"
+        and file_path.parent == Path(__file__).parent
+    ):
         return BothTiers.from_parent(parent, path=file_path)
     return None
 
@@ -84,3 +90,11 @@ class Nothing(pytest.Module):
 def tier(request: pytest.FixtureRequest) -> Tier:
     """The tier on which the test runs."""
     return request.module.__tier__
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The threads of a test, and the places where they stop. All of them have ended when the test has."""
+    the_stage = Stage()
+    yield the_stage
+    the_stage.close()

@@ -1,0 +1,126 @@
+#include "runtime/core/append_log.h"
+
+#include <vector>
+
+#include "tests/core/support/world.h"
+
+namespace stmpy::core::test {
+namespace {
+
+struct Entry {
+  Shown<int> number;
+};
+using Log = AppendLog<Entry>;
+
+constexpr int kMany = 20'000;  // over several chunks, the largest ones among them
+
+class AppendLogTest : public CoreTest {
+ protected:
+  void push(int number) {
+    log.reserve();
+    log.push(number);
+  }
+  void push_range(int first, int last) {
+    for (int number = first; number < last; ++number) push(number);
+  }
+  std::vector<int> forwards(Log::Position start) {
+    std::vector<int> seen;
+    log.forwards(start, [&](Entry& entry) { seen.push_back(entry.number.get()); });
+    return seen;
+  }
+  std::vector<int> backwards(Log::Position start) {
+    std::vector<int> seen;
+    log.backwards(start, [&](Entry& entry) { seen.push_back(entry.number.get()); });
+    return seen;
+  }
+  static std::vector<int> range(int first, int last) {
+    std::vector<int> numbers;
+    for (int number = first; number < last; ++number) numbers.push_back(number);
+    return numbers;
+  }
+
+  Log log;
+};
+
+TEST_F(AppendLogTest, reads_forwards_and_backwards_what_was_pushed) {
+  const Log::Position start = log.position();
+  push_range(0, kMany);
+  EXPECT_EQ(forwards(start), range(0, kMany));
+  std::vector<int> reversed = range(0, kMany);
+  std::reverse(reversed.begin(), reversed.end());
+  EXPECT_EQ(backwards(start), reversed);
+}
+
+TEST_F(AppendLogTest, reads_from_every_position_around_the_boundaries_of_chunks) {
+  std::vector<Log::Position> positions;
+  constexpr int kSome = 300;
+  for (int number = 0; number < kSome; ++number) {
+    positions.push_back(log.position());
+    push(number);
+  }
+  for (int number = 0; number < kSome; ++number) {
+    ASSERT_EQ(forwards(positions[number]), range(number, kSome));
+    ASSERT_EQ(backwards(positions[number]).size(), static_cast<std::size_t>(kSome - number));
+    ASSERT_FALSE(log.empty_since(positions[number]));
+  }
+}
+
+TEST_F(AppendLogTest, pops_to_the_same_positions_that_it_was_pushed_from) {
+  std::vector<Log::Position> positions;
+  for (int number = 0; number < kMany; ++number) {
+    positions.push_back(log.position());
+    push(number);
+  }
+  for (int number = kMany; number-- > 0;) {
+    ASSERT_EQ(log.last_since(positions[0])->number.get(), number);
+    log.pop();
+    ASSERT_EQ(log.position(), positions[number]);
+    ASSERT_TRUE(log.empty_since(positions[number]));
+    ASSERT_EQ(log.last_since(positions[number]), nullptr);
+  }
+  EXPECT_TRUE(log.empty());
+}
+
+TEST_F(AppendLogTest, entries_never_move) {
+  push(7);
+  const Entry* first = log.last_since({});
+  push_range(0, kMany);
+  EXPECT_EQ(first->number.get(), 7);
+}
+
+TEST_F(AppendLogTest, an_observer_sees_the_entries_from_its_position_until_it_has_enough) {
+  push_range(0, 40);
+  const Log::Position start = log.position();
+  push_range(40, kMany);
+  std::vector<int> seen;
+  log.observe(start, [&](const Entry& entry) {
+    seen.push_back(entry.number.get());
+    return seen.size() < 1000;
+  });
+  EXPECT_EQ(seen, range(40, 1040));
+}
+
+TEST_F(AppendLogTest, a_position_that_is_half_of_one_and_half_of_another_shows_nothing) {
+  const Log::Position first = log.position();
+  push_range(0, kMany);
+  const Log::Position last = log.position();
+  int seen = 0;
+  const auto count = [&](const Entry&) { return ++seen > 0; };
+  log.observe({first.chunk, last.entry}, count);
+  log.observe({last.chunk, first.entry}, count);
+  log.observe({}, count);
+  EXPECT_EQ(seen, 0);
+}
+
+TEST_F(AppendLogTest, is_usable_after_it_was_trimmed) {
+  for (int round = 0; round < 3; ++round) {
+    const Log::Position start = log.position();
+    push_range(0, kMany);
+    EXPECT_EQ(forwards(start), range(0, kMany));
+    while (!log.empty()) log.pop();
+    log.trim();
+  }
+}
+
+}  // namespace
+}  // namespace stmpy::core::test

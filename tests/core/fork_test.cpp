@@ -1,0 +1,126 @@
+// What a forked child does with the attempts of the threads that it has not got.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "runtime/core/schedule.h"
+#include "tests/core/support/world.h"
+
+namespace stmpy::core::test {
+namespace {
+
+class ForkTest : public CoreTest {
+ public:
+  Ref<Thing> thing = make<Thing>(1), second = make<Thing>(2);
+  Thread survivor, vanished, other;
+};
+
+TEST_F(ForkTest, an_attempt_in_progress_is_reverted_and_its_references_given_back) {
+  vanished.start();
+  vanished.write(*thing, 5);
+  vanished.read(*second);
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(survivor.committed_number(*thing), 1);
+  EXPECT_EQ(vanished.state(), State::Idle);
+  EXPECT_EQ(thing->references, 1);
+  EXPECT_EQ(second->references, 1);
+  survivor.call([&] { survivor.write(*second, 3); });
+}
+
+TEST_F(ForkTest, a_committed_one_is_finished_forwards) {
+  vanished.start();
+  vanished.write(*thing, 5);
+  std::uint64_t status = vanished.self.status.load();
+  ASSERT_TRUE(vanished.self.status.compare_exchange(
+      status, Status::of(Status{status}.generation(), State::Committed).bits));
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(survivor.committed_number(*thing), 5);
+  EXPECT_EQ(thing->record(0).held_by(vanished.self), Mode::None);
+  EXPECT_EQ(thing->references, 1);
+}
+
+TEST_F(ForkTest, a_doomed_one_is_reverted_once_however_far_it_had_come) {
+  vanished.start();
+  vanished.write(*thing, 5);
+  vanished.write(*second, 6);
+  doom(vanished.self);
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(survivor.committed_number(*thing), 1);
+  EXPECT_EQ(survivor.committed_number(*second), 2);
+}
+
+TEST_F(ForkTest, the_survivor_s_own_attempt_goes_on) {
+  survivor.start();
+  survivor.write(*thing, 5);
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(survivor.state(), State::Active);
+  survivor.write(*thing, 6);
+  EXPECT_TRUE(survivor.finish());
+  EXPECT_EQ(survivor.committed_number(*thing), 6);
+}
+
+TEST_F(ForkTest, claims_and_fat_records_of_the_vanished_hold_nobody_back) {
+  vanished.start();
+  vanished.read(*thing);
+  other.start();
+  ASSERT_TRUE(thing->record(0).set_claim(other.self));
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(other.state(), State::Idle);
+  EXPECT_EQ(thing->record(0).bits() & Record::kFat, 0U);
+  survivor.call([&] { survivor.write(*thing, 3); });
+}
+
+TEST_F(ForkTest, finalisers_of_what_is_given_back_may_run_transactions) {
+  auto value = make<Object>(7);
+  value->finaliser = [&] { survivor.call([&] { survivor.write(*second, survivor.number(*thing) + 40); }); };
+  vanished.start();
+  vanished.write(*thing, std::move(value));
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(survivor.committed_number(*second), 41);
+}
+
+// The child of a thread that forks between another one's replay and its release: nothing is replayed twice.
+TEST_F(ForkTest, an_attempt_whose_log_was_replayed_already_is_not_replayed_again) {
+  static ForkTest* test;
+  static pid_t child;
+  static bool died;
+  test = this;
+  auto value = make<Object>(5);
+  value->finaliser = [] { died = true; };
+  vanished.start();
+  vanished.write(*thing, std::move(value));
+  schedule_hook = [](Step step) {
+    if (step != Step::Undone) return;
+    schedule_hook = nullptr;
+    child = fork();
+    if (child != 0) return;
+    finish_attempts_after_fork(&test->survivor.self);
+    _exit(died && test->survivor.committed_number(*test->thing) == 1 ? 0 : 1);
+  };
+  vanished.abort();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(ForkTest, a_real_child_goes_on_and_its_parent_too) {
+  vanished.start();
+  vanished.write(*thing, 5);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    finish_attempts_after_fork(&survivor.self);
+    const bool reverted = survivor.committed_number(*thing) == 1;
+    survivor.call([&] { survivor.write(*thing, 9); });
+    _exit(reverted && survivor.committed_number(*thing) == 9 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(vanished.finish());
+  EXPECT_EQ(survivor.committed_number(*thing), 5);
+}
+
+}  // namespace
+}  // namespace stmpy::core::test

@@ -1,0 +1,156 @@
+// Objects with transactional attributes, and threads that use them through barriers as a language's runtime
+// would.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "runtime/core/outside.h"
+#include "runtime/core/transaction.h"
+#include "tests/core/support/host.h"
+
+namespace stmpy::core::test {
+
+struct Thing : Object {
+  explicit Thing(long value = 0) {
+    for (Slot& slot : slots) slot = new Object(value);
+  }
+  ~Thing() override {
+    for (Slot& slot : slots) {
+      if (void* value = slot.load()) release(static_cast<Object*>(value));
+    }
+  }
+  Record& record(int attribute) { return records[static_cast<std::size_t>(attribute)]; }
+  Slot& slot(int attribute) { return slots[static_cast<std::size_t>(attribute)]; }
+
+  std::array<Record, 4> records;
+  std::array<Slot, 4> slots{};
+};
+
+// What the barriers raise.
+struct Aborted {};
+struct Interrupted {};
+struct TimedOut {};
+
+struct Options {
+  bool exclusive = false;
+  Clock::time_point deadline = kNoDeadline;
+  int max_attempts = std::numeric_limits<int>::max();
+};
+
+// A thread of the language: one descriptor, the barriers, the wrapper of a transaction.
+class Thread {
+ public:
+  Thread() : self(adopt_descriptor()) { forget_call(); }
+  ~Thread() { retire_descriptor(self); }
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+
+  Ref<Object> read(Thing& thing, int attribute = 0, Mode mode = Mode::Read);
+  long number(Thing& thing, int attribute = 0, Mode mode = Mode::Read) {
+    return read(thing, attribute, mode)->number;
+  }
+  // A null reference deletes the attribute.
+  void write(Thing& thing, Ref<Object> value, int attribute = 0);
+  void write(Thing& thing, long number, int attribute = 0) { write(thing, make<Object>(number), attribute); }
+  // What a barrier gets for the pair, once, with the references counted and the old value logged as it has to
+  // be.
+  Outcome ask(Thing& thing, int attribute, Mode mode, bool unwinding = false);
+
+  // Outside of transactions.
+  Ref<Object> committed(Thing& thing, int attribute = 0);
+  long committed_number(Thing& thing, int attribute = 0) { return committed(thing, attribute)->number; }
+
+  // The wrapper: runs `body` until it commits, and returns how many attempts that took.
+  template <class Body>
+  int call(Body body) {
+    return call(Options{}, body);
+  }
+  template <class Body>
+  int call(Options options, Body body);
+  template <class Body>
+  void nested(Body body);
+
+  void start(bool exclusive = false) {
+    begin(self);
+    if (exclusive) set_exclusive(self, true);
+  }
+  bool finish() {
+    const bool committed = commit(self);
+    if (committed) let_go();
+    return committed;
+  }
+  void abort() {
+    doom(self);
+    revert(self);
+    let_go();
+  }
+  void let_go() {
+    release_references(self, [](void* reference) { release(static_cast<Object*>(reference)); });
+  }
+  State state() const { return self.state().state(); }
+
+  Descriptor& self;
+  bool quick = false;  // takes the inline ways first, as the barriers of compiled code do; they pass no steps
+                       // of the schedule
+
+ private:
+  void acquire(Thing& thing, int attribute, Mode mode);
+  bool acquire_quickly(Thing& thing, int attribute, Mode mode);
+  void note(Thing& thing, int attribute, Outcome outcome, bool again);
+  void forget_call() {
+    self.age = 0;
+    self.promoted.clear();
+    self.deadline = kNoDeadline;
+  }
+};
+
+template <class Body>
+int Thread::call(Options options, Body body) {
+  forget_call();
+  self.deadline = options.deadline;
+  for (int attempt = 1;; ++attempt) {
+    start(options.exclusive);
+    try {
+      body();
+      if (finish()) return attempt;
+      abort();
+    } catch (const Aborted&) {
+      abort();
+      if (attempt == options.max_attempts) throw;
+      const Wait wait = wait_for_blocker(self);
+      if (wait == Wait::TimedOut) throw TimedOut{};
+      if (wait == Wait::Interrupted) throw Interrupted{};
+    } catch (...) {
+      abort();
+      throw;
+    }
+  }
+}
+
+template <class Body>
+void Thread::nested(Body body) {
+  const Savepoint savepoint = open_savepoint(self);
+  try {
+    body();
+  } catch (const Aborted&) {
+    throw;
+  } catch (...) {
+    revert_savepoint(self, savepoint);
+    throw;
+  }
+  close_savepoint(self);
+}
+
+// Leaves nothing behind: what a test has made is gone at its end.
+class CoreTest : public ::testing::Test {
+ protected:
+  CoreTest();
+  ~CoreTest() override;
+};
+
+}  // namespace stmpy::core::test
