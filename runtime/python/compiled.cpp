@@ -47,10 +47,12 @@ PyObject* load(PyObject*, Args args, Py_ssize_t count) {
   return PyObject_GetAttr(args[0], args[1]);
 }
 
-// The opens return what plain attribute access is right on, for one access that follows at once: the payload where its cell
-// has been acquired and has a value, else the object itself.
-PyObject* payload_or_object(PyObject* object, const Cell& cell) {
-  return Py_NewRef(cell.peek() ? reinterpret_cast<PyObject*>(shell_of(object)->payload) : object);
+// The opens return what plain attribute access is right on, for one access that follows at once: the payload where its
+// cell has been acquired and has a value, else the object itself.
+PyObject* opened(Done acquired, PyObject* object, const Cell& cell) {
+  if (acquired == Done::Failed) return nullptr;
+  const bool direct = acquired == Done::Yes && cell.peek();
+  return Py_NewRef(direct ? reinterpret_cast<PyObject*>(shell_of(object)->payload) : object);
 }
 
 PyObject* open_read(PyObject*, Args args, Py_ssize_t count) {
@@ -58,31 +60,16 @@ PyObject* open_read(PyObject*, Args args, Py_ssize_t count) {
   const Place place = find_place(args[0], args[1], Lookup::kCell | Lookup::kPlainGet);
   if (!place.cell || !place.thread->in_transaction()) return Py_NewRef(args[0]);
   PyObject* value = nullptr;
-  switch (read_cell_fast(*place.thread, args[0], *place.cell, value)) {
-    case Done::Yes:
-      Py_XDECREF(value);  // the cell keeps it
-      return payload_or_object(args[0], *place.cell);
-    case Done::Again:
-      return Py_NewRef(args[0]);
-    case Done::Failed:
-      break;
-  }
-  return nullptr;
+  const Done acquired = read_cell_fast(*place.thread, args[0], *place.cell, value);
+  Py_XDECREF(value);  // the cell keeps it
+  return opened(acquired, args[0], *place.cell);
 }
 
 PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
   if (!check_count("open_write", count, 2)) return nullptr;
   const Place place = find_place(args[0], args[1], Lookup::kCell | Lookup::kPlainSet);
   if (!place.cell || !place.thread->in_transaction()) return Py_NewRef(args[0]);
-  switch (own_cell(*place.thread, args[0], *place.cell)) {
-    case Done::Yes:
-      return payload_or_object(args[0], *place.cell);
-    case Done::Again:
-      return Py_NewRef(args[0]);
-    case Done::Failed:
-      break;
-  }
-  return nullptr;
+  return opened(own_cell(*place.thread, args[0], *place.cell), args[0], *place.cell);
 }
 
 // Between the load and the store of an augmented assignment any code may run, so both are made on the object itself.
