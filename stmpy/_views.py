@@ -39,7 +39,10 @@ MISSING: Final = _Missing()
 
 
 class IdentityMapping(Mapping[Pair, _Value], Generic[_Value]):
-    """A read-only mapping whose keys are (object, attribute name); objects go by identity and need not be hashable."""
+    """A read-only mapping with (object, attribute name) as keys.
+
+    Objects go by identity and need not be hashable.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[tuple[int, str], tuple[Pair, _Value]] = {}
@@ -70,8 +73,8 @@ class IdentityMapping(Mapping[Pair, _Value], Generic[_Value]):
 class AccessMap:
     """A snapshot of the central access map, readable both ways.
 
-    Modes are "read", "update", "write" and "exclusive". The structure of an object (which attributes it has, its class)
-    is the pair of the object and "__dict__".
+    Modes are "read", "update", "write" and "exclusive". The structure of an object (which attributes it
+    has, its class) is the pair of the object and "__dict__".
     """
 
     by_attribute: Mapping[Pair, dict[Transaction, str]]
@@ -94,8 +97,9 @@ def access_map() -> AccessMap:
 
 
 def revert_log() -> list[tuple[Any, str, Any]]:
-    """The changes of this thread's transaction so far, as (object, attribute name, old value) in the order of writing.
+    """The changes of this thread's transaction so far, in the order of writing.
 
+    Each is (object, attribute name, old value).
     The old value of an attribute that did not exist is `stmpy.MISSING`. Empty outside of a transaction.
     """
     return _runtime.revert_log(MISSING)

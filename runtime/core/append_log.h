@@ -1,7 +1,7 @@
 // A log that grows at its end and is read by other threads while it does: entries never move.
 //
-// Memory is kept for the next attempt (up to kKeptChunks) and is type-stable: a reader that comes late reads entries of
-// another attempt, which it notices by the generation of their owner.
+// Memory is kept for the next attempt (up to kKeptChunks) and is type-stable: a reader that comes late reads
+// entries of another attempt, which it notices by the generation of their owner.
 #pragma once
 
 #include <algorithm>
@@ -78,9 +78,7 @@ class AppendLog {
   bool empty() const { return next_.get() == first_->entries; }
   bool empty_since(Position start) const { return next_.get() == start.entry; }
   // nullptr where nothing is behind `start`.
-  Entry* last_since(Position start) {
-    return empty_since(start) ? nullptr : next_.get() - 1;
-  }
+  Entry* last_since(Position start) { return empty_since(start) ? nullptr : next_.get() - 1; }
   void pop() {
     Entry* last = next_.get() - 1;
     if (last == current_->entries && current_->previous) {
@@ -89,8 +87,8 @@ class AppendLog {
       next_.set_release(last);
     }
   }
-  // Takes away the newest entries behind `start`, `most` at the most, none of another chunk; `visit` sees each before that,
-  // newest first.
+  // Takes away the newest entries behind `start`, `most` at the most, none of another chunk; `visit` sees
+  // each before that, newest first.
   template <class Visit>
   void pop_some(Position start, std::size_t most, Visit visit) {
     Entry* const end = next_.get();
@@ -109,7 +107,8 @@ class AppendLog {
     next_.set_release(to.entry);
   }
 
-  // The owner's own ways through it. What `visit` pushes is not visited; it may take away only what it has pushed.
+  // The owner's own ways through it. What `visit` pushes is not visited; it may take away only what it has
+  // pushed.
   template <class Visit>
   void forwards(Position start, Visit visit) {
     forwards_to(start, next_.get(), [&](Entry& entry) {
@@ -129,9 +128,9 @@ class AppendLog {
       visit(*--entry);
     }
   }
-  // For another thread, as an observer (reclaim.h): the entries from `start` to what was there when it looked, until
-  // `visit` returns false. The caller checks before and after that the owner's attempt is still the same: where it is
-  // not, `start` may be half of one attempt's and half of another's.
+  // For another thread, as an observer (reclaim.h): the entries from `start` to what was there when it
+  // looked, until `visit` returns false. The caller checks before and after that the owner's attempt is still
+  // the same: where it is not, `start` may be half of one attempt's and half of another's.
   template <class Visit>
   void observe(Position start, Visit visit) const {
     if (!start.chunk || start.entry < start.chunk->entries || start.entry > start.chunk->end) return;
@@ -183,8 +182,8 @@ class AppendLog {
     }
   }
 
-  // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so that the last
-  // entry is always the one before next_.
+  // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so
+  // that the last entry is always the one before next_.
   Chunk* first_;
   Chunk* current_;
   Entry* limit_;  // current_->end

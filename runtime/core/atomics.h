@@ -1,8 +1,9 @@
 // What the core needs of the memory model, in the two ways it is compiled.
 //
-// Serialized: every call into the core is made under one lock (CPython's GIL), so no instruction needs to be locked; only
-// parked threads are outside of that lock, and they touch nothing but their parker. Otherwise any number of threads run in
-// the core at once. The semantics are the same; the tests run the concurrent flavour under ThreadSanitizer.
+// Serialized: every call into the core is made under one lock (CPython's GIL), so no instruction needs to be
+// locked; only parked threads are outside of that lock, and they touch nothing but their parker. Otherwise
+// any number of threads run in the core at once. The semantics are the same; the tests run the concurrent
+// flavour under ThreadSanitizer.
 #pragma once
 
 #include <atomic>
@@ -20,8 +21,10 @@ inline constexpr bool kSerialized = true;
 inline constexpr bool kSerialized = false;
 #endif
 
-inline constexpr std::memory_order kAcquire = kSerialized ? std::memory_order_relaxed : std::memory_order_acquire;
-inline constexpr std::memory_order kRelease = kSerialized ? std::memory_order_relaxed : std::memory_order_release;
+inline constexpr std::memory_order kAcquire =
+    kSerialized ? std::memory_order_relaxed : std::memory_order_acquire;
+inline constexpr std::memory_order kRelease =
+    kSerialized ? std::memory_order_relaxed : std::memory_order_release;
 
 // A 64-bit word that threads compete for.
 class Word {
@@ -30,9 +33,11 @@ class Word {
   Word(const Word&) = delete;
   Word& operator=(const Word&) = delete;
 
-  // Sequentially consistent, because a waiter and an observer announce themselves before they look, and who ends an
-  // attempt looks for them behind its own store: one of the two must see the other.
-  std::uint64_t load() const { return bits_.load(kSerialized ? std::memory_order_relaxed : std::memory_order_seq_cst); }
+  // Sequentially consistent, because a waiter and an observer announce themselves before they look, and who
+  // ends an attempt looks for them behind its own store: one of the two must see the other.
+  std::uint64_t load() const {
+    return bits_.load(kSerialized ? std::memory_order_relaxed : std::memory_order_seq_cst);
+  }
   void store(std::uint64_t desired) { bits_.store(desired, kRelease); }
 
   // On failure `expected` holds what was found.
@@ -46,11 +51,13 @@ class Word {
       bits_.store(desired, std::memory_order_relaxed);
       return true;
     } else {
-      return bits_.compare_exchange_strong(expected, desired, std::memory_order_seq_cst, std::memory_order_acquire);
+      return bits_.compare_exchange_strong(expected, desired, std::memory_order_seq_cst,
+                                           std::memory_order_acquire);
     }
   }
 
-  // Stores, in one order with the loads that other threads make and with this thread's sequentially consistent loads behind it.
+  // Stores, in one order with the loads that other threads make and with this thread's sequentially
+  // consistent loads behind it.
   void store_fenced(std::uint64_t desired) {
     if constexpr (kSerialized) {
       bits_.store(desired, std::memory_order_relaxed);
@@ -63,8 +70,8 @@ class Word {
   std::atomic<std::uint64_t> bits_;
 };
 
-// A field that only its owner writes and other threads may look at; they find out by other means whether what they saw
-// was still current.
+// A field that only its owner writes and other threads may look at; they find out by other means whether what
+// they saw was still current.
 template <class T>
 class Shown {
  public:

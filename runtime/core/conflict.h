@@ -8,7 +8,8 @@ namespace stmpy::core {
 // Again, Aborted, Interrupted or TimedOut.
 Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& refusal);
 
-// Sleeps until the attempt has ended. `in_place`: also until this thread's own attempt is doomed or its claim displaced.
+// Sleeps until the attempt has ended. `in_place`: also until this thread's own attempt is doomed or its claim
+// displaced.
 Wait wait_for_end(Descriptor& self, Attempt of, bool in_place);
 
 }  // namespace stmpy::core

@@ -1,4 +1,5 @@
-// One descriptor per thread that runs transactions, pooled and never freed, so that a stale look at one is harmless.
+// One descriptor per thread that runs transactions, pooled and never freed, so that a stale look at one is
+// harmless.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 
 namespace stmpy::core {
 
-// A pair that an attempt has registered. `owner` is the object; its lowest bit says that the reference belongs to the
-// entry before it, of the same object.
+// A pair that an attempt has registered. `owner` is the object; its lowest bit says that the reference
+// belongs to the entry before it, of the same object.
 struct Access {
   Shown<Record*> record;
   Shown<std::uintptr_t> owner;
@@ -27,7 +28,8 @@ struct Access {
 
 using Slot = std::atomic<void*>;
 
-// How a logged change is taken back where that is not the restoring of a slot: `restore` may not fail, nor run code of the user's.
+// How a logged change is taken back where that is not the restoring of a slot: `restore` may not fail, nor
+// run code of the user's.
 struct Change {
   // Puts `old_value` back and returns the reference that took its place.
   void* (*restore)(void* object, void* old_value);
@@ -36,16 +38,18 @@ struct Change {
 // A change of this attempt.
 struct LogEntry {
   Shown<Record*> record;
-  Shown<void*> object;      // borrowed: the access holds the reference
-  Shown<Slot*> slot;        // null where a Change says how to take it back
-  Shown<void*> old_value;   // a reference (borrowed once undone), or null for an attribute that did not exist
+  Shown<void*> object;     // borrowed: the access holds the reference
+  Shown<Slot*> slot;       // null where a Change says how to take it back
+  Shown<void*> old_value;  // a reference (borrowed once undone), or null for an attribute that did not exist
   Shown<const Change*> change;
   Shown<void*> thrown_away;  // the reference that the replay took out of its place
   Shown<std::uint8_t> flags;
 
-  static constexpr std::uint8_t kFirst = 1;   // logged when write ownership was acquired: survives a savepoint's revert
+  static constexpr std::uint8_t kFirst =
+      1;  // logged when write ownership was acquired: survives a savepoint's revert
   static constexpr std::uint8_t kUndone = 2;  // replayed: old_value is back in its place
-  static constexpr std::uint8_t kVoid = 4;    // of a reverted savepoint: says nothing and holds nothing any more
+  static constexpr std::uint8_t kVoid =
+      4;  // of a reverted savepoint: says nothing and holds nothing any more
 
   // The reference that the entry holds and nobody needs any more.
   void* discarded() const {
@@ -64,7 +68,7 @@ struct Waiter {
 class Descriptor {
  public:
   // --- for the descriptor's life
-  const std::uint32_t id;  // from 1
+  const std::uint32_t id;       // from 1
   const std::uint32_t thin_id;  // id, or 0 where it does not fit into a thin record
 
   // --- what other threads act on
@@ -75,9 +79,9 @@ class Descriptor {
   Waiter* first_waiter = nullptr;  // who sleeps until the current attempt has ended
   Parker parker;
 
-  // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record with:
-  // kNoPattern outside of an attempt, when doomed, and `written` also inside of a savepoint, where a held pair may have
-  // to be logged again.
+  // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record
+  // with: kNoPattern outside of an attempt, when doomed, and `written` also inside of a savepoint, where a
+  // held pair may have to be logged again.
   alignas(64) std::uint64_t held_pattern = Record::kNoPattern;
   std::uint64_t written_pattern = Record::kNoPattern;
   std::uint32_t depth = 0;  // savepoints that are open
@@ -85,11 +89,12 @@ class Descriptor {
   bool usual = true;        // no reason to take another mode than the one that is asked for; see mode_for()
   AppendLog<Access> accesses;
   AppendLog<LogEntry> log;
-  // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose references
-  // are being released right now (a finaliser began this one).
+  // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose
+  // references are being released right now (a finaliser began this one).
   AppendLog<Access>::SharedPosition first_access;
   AppendLog<LogEntry>::SharedPosition first_entry;
-  std::array<const Record*, 64> logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
+  std::array<const Record*, 64>
+      logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
   Record* claimed = nullptr;  // the one pending claim it has set
   Attempt blocker;            // whom it conflicted with: the wrapper waits for its end after the revert
 
@@ -117,7 +122,8 @@ inline bool in_progress(const Attempt& attempt) {
 bool older(const Descriptor& a, const Descriptor& b);
 void draw_age(Descriptor& self);
 
-// The registry. `adopt` gives the calling thread a descriptor (std::bad_alloc), `retire` returns it at the thread's end.
+// The registry. `adopt` gives the calling thread a descriptor (std::bad_alloc), `retire` returns it at the
+// thread's end.
 Descriptor& adopt_descriptor();
 void retire_descriptor(Descriptor& descriptor);
 Descriptor* descriptor_with_thin_id(std::uint64_t thin_id);

@@ -4,15 +4,16 @@
 namespace stmpy::core {
 
 struct Host {
-  // Leaves and re-enters the language's lock around a wait. `attach` may never return (a daemon thread at shutdown ends
-  // there), so neither is called with a lock of the core held or from a destructor.
+  // Leaves and re-enters the language's lock around a wait. `attach` may never return (a daemon thread at
+  // shutdown ends there), so neither is called with a lock of the core held or from a destructor.
   void* (*detach)();
   void (*attach)(void* token);
   // Runs pending signal handlers (any code); true if one of them raised, which ends the wait.
   bool (*interrupted)();
   // Counts one more reference; runs no code of the user's.
   void (*retain)(void* reference);
-  // Gives a reference back: may run any code, so it is called only behind the end of an attempt or of a savepoint.
+  // Gives a reference back: may run any code, so it is called only behind the end of an attempt or of a
+  // savepoint.
   void (*release)(void* reference);
 };
 

@@ -1,4 +1,5 @@
-// What threads outside of a transaction see of it (protocol, section 9), and what a forked child does with it.
+// What threads outside of a transaction see of it (protocol, section 9), and what a forked child does with
+// it.
 #pragma once
 
 #include <vector>
@@ -7,7 +8,8 @@
 
 namespace stmpy::core {
 
-// The last committed value of a pair, at once, never waiting. Valid (to be counted by the caller) while the observer lives.
+// The last committed value of a pair, at once, never waiting. Valid (to be counted by the caller) while the
+// observer lives.
 void* committed_value(const Observer& observer, const Record& record, const Slot& slot);
 
 // One transaction in progress, as of one instant.
@@ -22,8 +24,8 @@ struct Seen {
 };
 std::vector<Seen> transactions_in_progress(const Observer& observer);
 
-// In the child after a fork: all locks anew; the attempts of the threads that are gone are finished by their status,
-// COMMITTED forwards, all others reverted. Then their references are released (any code may run).
+// In the child after a fork: all locks anew; the attempts of the threads that are gone are finished by their
+// status, COMMITTED forwards, all others reverted. Then their references are released (any code may run).
 void finish_attempts_after_fork(Descriptor* survivor);
 // Its part that is also for interpreter shutdown: no other thread may ever enter the core again.
 void finish_attempts_of_others(Descriptor* survivor);

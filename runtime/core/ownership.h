@@ -1,7 +1,9 @@
-// Ownership records (protocol, section 2): one 8-byte word per (object, attribute) that says who may use it and how.
+// Ownership records (protocol, section 2): one 8-byte word per (object, attribute) that says who may use it
+// and how.
 //
-// A record is thin while up to three holders with small ids fit into the word, and fat (a pointer to a list) when there
-// are more of them or when a claim is pending. Only attempts in progress hold a record, so a holder's id names its current attempt.
+// A record is thin while up to three holders with small ids fit into the word, and fat (a pointer to a list)
+// when there are more of them or when a claim is pending. Only attempts in progress hold a record, so a
+// holder's id names its current attempt.
 //
 //   thin:  version 29 | holder 10 | holder 10 | holder 10 | mode 3 | watched 1 | fat = 0
 //   fat:   pointer to FatRecord                                              | fat = 1
@@ -42,7 +44,8 @@ constexpr bool compatible(Mode request, Mode held) {
          (request == Mode::Update && held == Mode::Read) || (request == Mode::Add && held == Mode::Add);
 }
 
-// An attempt as everybody but its owner knows it. Act on it only after rechecking that it is still in progress.
+// An attempt as everybody but its owner knows it. Act on it only after rechecking that it is still in
+// progress.
 struct Attempt {
   Descriptor* descriptor = nullptr;
   std::uint64_t generation = 0;
@@ -58,9 +61,9 @@ enum class Request : std::uint8_t {
 };
 
 struct Refusal {
-  Attempt by;              // a holder, or who set the claim; none if it had ended meanwhile
-  bool by_claim = false;   // no holder excludes us, an older pending claim does
-  bool of_upgrade = false; // we hold the pair in a weaker mode
+  Attempt by;               // a holder, or who set the claim; none if it had ended meanwhile
+  bool by_claim = false;    // no holder excludes us, an older pending claim does
+  bool of_upgrade = false;  // we hold the pair in a weaker mode
 };
 
 class Record {
@@ -70,7 +73,8 @@ class Record {
   Request request(Descriptor& self, Mode mode, Refusal& refusal);
   // The mode in which `self` holds it, None if it does not.
   Mode held_by(const Descriptor& self) const;
-  // Write ownership bumps the version. True: watched, and the caller who changed the value has to look up the watchers.
+  // Write ownership bumps the version. True: watched, and the caller who changed the value has to look up the
+  // watchers.
   bool release(Descriptor& self);
 
   // One pending claim per pair. False: somebody older has set one, or the pair is free now: ask again.
@@ -78,8 +82,8 @@ class Record {
   void clear_claim(Descriptor& self);
   bool is_claimed_by(const Descriptor& self);
 
-  // What a thread outside of any transaction needs: who is writing, and a stamp that is equal again only if no write
-  // ownership was released in between.
+  // What a thread outside of any transaction needs: who is writing, and a stamp that is equal again only if
+  // no write ownership was released in between.
   struct View {
     Descriptor* writer = nullptr;
     std::uint64_t version = 0;
@@ -87,12 +91,15 @@ class Record {
   };
   View view() const;
 
-  // The bits an inline check needs: with `mask_*` applied, the word of a thin record equals the descriptor's pattern.
+  // The bits an inline check needs: with `mask_*` applied, the word of a thin record equals the descriptor's
+  // pattern.
   std::uint64_t bits() const { return word_.load(); }
-  static constexpr int kModeShift = 2, kHolderShift = 5, kHolderBits = 10, kThinHolders = 3, kVersionShift = 35;
+  static constexpr int kModeShift = 2, kHolderShift = 5, kHolderBits = 10, kThinHolders = 3,
+                       kVersionShift = 35;
   static constexpr std::uint64_t kFat = 1, kWatched = 2, kModeMask = 7u << kModeShift;
   static constexpr std::uint64_t kHolderMask = (1u << kHolderBits) - 1;
-  static constexpr std::uint64_t kHolders = ((std::uint64_t{1} << (kHolderBits * kThinHolders)) - 1) << kHolderShift;
+  static constexpr std::uint64_t kHolders = ((std::uint64_t{1} << (kHolderBits * kThinHolders)) - 1)
+                                            << kHolderShift;
   static constexpr std::uint64_t kFirstHolderMask = kHolderMask << kHolderShift;
   static constexpr std::uint64_t kLargestThinId = kHolderMask;
   static constexpr std::uint64_t kMaskHeld = kFat | kFirstHolderMask;
@@ -105,11 +112,13 @@ class Record {
   // Equal to no masked word.
   static constexpr std::uint64_t kNoPattern = ~std::uint64_t{0};
 
-  // The common case of request(): a free thin record, for a descriptor with a thin id. False: take the whole way.
+  // The common case of request(): a free thin record, for a descriptor with a thin id. False: take the whole
+  // way.
   bool take_if_free(std::uint64_t thin_id, Mode mode) {
     std::uint64_t word = word_.load();
     if (thin_id == 0 || (word & (kFat | kModeMask)) != 0) return false;
-    return word_.compare_exchange(word, word | thin_id << kHolderShift | static_cast<std::uint64_t>(mode) << kModeShift);
+    return word_.compare_exchange(
+        word, word | thin_id << kHolderShift | static_cast<std::uint64_t>(mode) << kModeShift);
   }
   // The common case of an upgrade: the only holder of a thin record, who reads it, comes to write it.
   bool raise_if_alone(std::uint64_t thin_id) {
@@ -119,7 +128,8 @@ class Record {
         mode > (static_cast<std::uint64_t>(Mode::Update) << kModeShift)) {
       return false;
     }
-    return word_.compare_exchange(word, (word & ~kModeMask) | static_cast<std::uint64_t>(Mode::Write) << kModeShift);
+    return word_.compare_exchange(word, (word & ~kModeMask) | static_cast<std::uint64_t>(Mode::Write)
+                                                                  << kModeShift);
   }
   // The common cases of release(): the only holder of a thin record that nobody watches.
   bool release_if_alone(std::uint64_t thin_id) {

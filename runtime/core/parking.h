@@ -1,5 +1,5 @@
-// Blocking and waking (protocol, section 4). A thread sleeps on its own parker; who ends what it waits for, dooms it or
-// displaces its claim unparks it. A wake-up that comes before the sleep is kept.
+// Blocking and waking (protocol, section 4). A thread sleeps on its own parker; who ends what it waits for,
+// dooms it or displaces its claim unparks it. A wake-up that comes before the sleep is kept.
 #pragma once
 
 #include <chrono>

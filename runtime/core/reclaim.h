@@ -1,9 +1,9 @@
 // When a reference that other threads may be looking at may be given back.
 //
-// A thread that looks at what another one owns (an outside read, the view of the access map) is an *observer* for a few
-// instructions, in which no code of the user's runs. A reference that was taken out of its place while somebody observes
-// goes to limbo, and is released by whoever first sees that those who observed then have finished. With the GIL there is
-// nothing to wait for.
+// A thread that looks at what another one owns (an outside read, the view of the access map) is an *observer*
+// for a few instructions, in which no code of the user's runs. A reference that was taken out of its place
+// while somebody observes goes to limbo, and is released by whoever first sees that those who observed then
+// have finished. With the GIL there is nothing to wait for.
 #pragma once
 
 #include "runtime/core/atomics.h"
@@ -26,7 +26,8 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
-  // Behind the end of an observation, where code of the user's may run: releases what observers had kept in limbo.
+  // Behind the end of an observation, where code of the user's may run: releases what observers had kept in
+  // limbo.
   static void empty_limbo();
 
  private:

@@ -13,7 +13,7 @@ enum class Counter : std::uint8_t {
   AbortedByConflict,   // attempts
   AbortedByException,  // attempts left by an exception of the user's
   Attempts,
-  NestedReverts,       // savepoints reverted by an exception
+  NestedReverts,  // savepoints reverted by an exception
   Waits,
   NanosecondsWaited,
   Count,

@@ -1,4 +1,5 @@
-// The status word of a descriptor (protocol, section 1): generation and state in one word, every transition one CAS.
+// The status word of a descriptor (protocol, section 1): generation and state in one word, every transition
+// one CAS.
 #pragma once
 
 #include <cstdint>

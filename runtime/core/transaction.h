@@ -1,8 +1,9 @@
-// The life of a transaction, in its order (design, section 2): begin, access, write, abort, commit; around them savepoints.
-// Eager (encounter-time) ownership, in-place update, undo log, visible readers: TLRW's byte-lock (Dice & Shavit, SPAA 2010).
+// The life of a transaction, in its order (design, section 2): begin, access, write, abort, commit; around
+// them savepoints. Eager (encounter-time) ownership, in-place update, undo log, visible readers: TLRW's
+// byte-lock (Dice & Shavit, SPAA 2010).
 //
-// All of it is called by the thread that owns the descriptor, between begin() and end() unless said otherwise. Nothing but
-// what says so runs code of the user's.
+// All of it is called by the thread that owns the descriptor, between begin() and end() unless said
+// otherwise. Nothing but what says so runs code of the user's.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +14,14 @@
 namespace stmpy::core {
 
 enum class Outcome : std::uint8_t {
-  Held,         // was held already in a mode that covers the request
-  Raised,       // was held in a weaker mode: a first write has to log the old value now
-  Registered,   // newly held: the caller counts one reference to the object for the attempt
+  Held,             // was held already in a mode that covers the request
+  Raised,           // was held in a weaker mode: a first write has to log the old value now
+  Registered,       // newly held: the caller counts one reference to the object for the attempt
   RegisteredAgain,  // newly held, and the entry before it holds the reference
-  Again,        // waited in place: the caller starts its barrier over
-  Aborted,      // doomed: the caller raises AbortTransaction
-  Interrupted,  // a signal handler raised, or the deadline passed, while it waited: the exception is the caller's
+  Again,            // waited in place: the caller starts its barrier over
+  Aborted,          // doomed: the caller raises AbortTransaction
+  Interrupted,      // a signal handler raised, or the deadline passed, while it waited: the exception is the
+                    // caller's
   TimedOut,
 };
 
@@ -33,29 +35,35 @@ inline void set_exclusive(Descriptor& self, bool exclusive) {
   self.exclusive = exclusive;
   self.usual = !exclusive && self.promoted.empty();
 }
-// The mode to ask for where an access of mode `wanted` is made: Exclusive under reads="exclusive", Write where an upgrade of
-// the pair has failed in an earlier attempt of this call. A read that gets a writing mode logs as a write does.
+// The mode to ask for where an access of mode `wanted` is made: Exclusive under reads="exclusive", Write
+// where an upgrade of the pair has failed in an earlier attempt of this call. A read that gets a writing mode
+// logs as a write does.
 inline Mode mode_for(const Descriptor& self, const Record& record, Mode wanted) {
   if (self.usual) return wanted;
   if (self.exclusive) return Mode::Exclusive;
-  return std::find(self.promoted.begin(), self.promoted.end(), &record) != self.promoted.end() ? Mode::Write : wanted;
+  return std::find(self.promoted.begin(), self.promoted.end(), &record) != self.promoted.end() ? Mode::Write
+                                                                                               : wanted;
 }
 // For a barrier that was told to start over and raises instead: it does not make its request any more.
 inline void drop_claim(Descriptor& self) {
   if (self.claimed) self.claimed->clear_claim(self);
 }
-// While the own AbortTransaction is being handled: Held or granted if free at once, else Aborted; never waits.
+// While the own AbortTransaction is being handled: Held or granted if free at once, else Aborted; never
+// waits.
 Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode);
 
 // 3. Write. Makes room first (std::bad_alloc), then cannot fail: log the old value, then change the slot.
 inline void reserve_entry(Descriptor& self) { self.log.reserve(); }
-// `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this write.
-inline void log_slot(Descriptor& self, Record& record, void* object, Slot& slot, void* old_value, bool first) {
-  self.log.push(&record, object, &slot, old_value, static_cast<const Change*>(nullptr), static_cast<void*>(nullptr),
-                first ? LogEntry::kFirst : std::uint8_t{0});
+// `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this
+// write.
+inline void log_slot(Descriptor& self, Record& record, void* object, Slot& slot, void* old_value,
+                     bool first) {
+  self.log.push(&record, object, &slot, old_value, static_cast<const Change*>(nullptr),
+                static_cast<void*>(nullptr), first ? LogEntry::kFirst : std::uint8_t{0});
 }
 // The same for a change that is no slot's.
-inline void log_change(Descriptor& self, Record& record, void* object, const Change& change, void* old_value, bool first) {
+inline void log_change(Descriptor& self, Record& record, void* object, const Change& change, void* old_value,
+                       bool first) {
   self.log.push(&record, object, static_cast<Slot*>(nullptr), old_value, &change, static_cast<void*>(nullptr),
                 first ? LogEntry::kFirst : std::uint8_t{0});
 }
@@ -69,13 +77,15 @@ void revert(Descriptor& self);
 // After the revert, holding nothing: until the attempt that was in the way has ended.
 Wait wait_for_blocker(Descriptor& self);
 
-// 5. Commit. ACTIVE -> COMMITTED; releases everything, ends the attempt, wakes who waits for it. False: doomed; nothing is changed.
+// 5. Commit. ACTIVE -> COMMITTED; releases everything, ends the attempt, wakes who waits for it. False:
+// doomed; nothing is changed.
 bool commit(Descriptor& self);
 // Its second half, behind the commit point.
 void finish_commit(Descriptor& self);
 
-// Behind the end of an attempt (revert or commit): gives back the references of its log and accesses, newest first. Any
-// code may run, and may begin other attempts, which put their entries on top and have taken them away when they are done.
+// Behind the end of an attempt (revert or commit): gives back the references of its log and accesses, newest
+// first. Any code may run, and may begin other attempts, which put their entries on top and have taken them
+// away when they are done.
 template <class Release>
 void release_references(Descriptor& self, Release release) {
   const auto log = self.first_entry.get();
@@ -108,7 +118,8 @@ void release_references(Descriptor& self, Release release) {
   self.blocker = blocker;
   if (self.log.empty()) self.log.trim();
   if (self.accesses.empty()) self.accesses.trim();
-  if (!at_once) Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
+  if (!at_once)
+    Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
 }
 
 // Savepoints (protocol, section 8): they revert values, never registrations.
@@ -120,7 +131,8 @@ void close_savepoint(Descriptor& self);
 // Also closes it. Any code may run at its end (values that nobody holds any more).
 void revert_savepoint(Descriptor& self, const Savepoint& savepoint);
 
-// Registers a pair that the attempt holds now. RegisteredAgain: the entry before it has a reference to the object.
+// Registers a pair that the attempt holds now. RegisteredAgain: the entry before it has a reference to the
+// object.
 inline Outcome register_access(Descriptor& self, Record& record, void* object) {
   const auto address = reinterpret_cast<std::uintptr_t>(object);
   const Access* last = self.accesses.last_since(self.first_access.get());
@@ -129,18 +141,20 @@ inline Outcome register_access(Descriptor& self, Record& record, void* object) {
   return again ? Outcome::RegisteredAgain : Outcome::Registered;
 }
 
-// Inline, because a barrier is little more than this. Where nothing is in the way, and room for what follows: the common
-// cases of access(), for a mode that mode_for() leaves as it is. False: take the whole way.
+// Inline, because a barrier is little more than this. Where nothing is in the way, and room for what follows:
+// the common cases of access(), for a mode that mode_for() leaves as it is. False: take the whole way.
 inline bool may_be_quick(const Descriptor& self) {
   return self.usual && !self.claimed && self.accesses.has_room() && self.state().state() == State::Active;
 }
-inline bool read_quickly(Descriptor& self, Record& record, void* object, Outcome& outcome) {
+[[gnu::always_inline]] inline bool read_quickly(Descriptor& self, Record& record, void* object,
+                                                Outcome& outcome) {
   if (!may_be_quick(self) || !record.take_if_free(self.thin_id, Mode::Read)) return false;
   outcome = register_access(self, record, object);
   return true;
 }
 // Outside of savepoints only; with room in the log.
-inline bool write_quickly(Descriptor& self, Record& record, void* object, Outcome& outcome) {
+[[gnu::always_inline]] inline bool write_quickly(Descriptor& self, Record& record, void* object,
+                                                 Outcome& outcome) {
   if (self.written_pattern == Record::kNoPattern || !may_be_quick(self) || !self.log.has_room()) return false;
   if (record.take_if_free(self.thin_id, Mode::Write)) {
     outcome = register_access(self, record, object);

@@ -19,14 +19,17 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
     if (self.state().state() != core::State::Doomed) {
       outcome = core::access(self, record, object, mode);
     } else {
-      outcome = must_abort(thread) ? Outcome::Aborted : core::access_while_unwinding(self, record, object, mode);
+      outcome =
+          must_abort(thread) ? Outcome::Aborted : core::access_while_unwinding(self, record, object, mode);
     }
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
     return Done::Failed;
   }
-  // Between a wait and the next request the caller may find that it wants something else, while the claim stays.
-  if (thread.claimed_object || self.claimed) thread.claimed_object = self.claimed ? Ref::borrow(object) : Ref();
+  // Between a wait and the next request the caller may find that it wants something else, while the claim
+  // stays.
+  if (thread.claimed_object || self.claimed)
+    thread.claimed_object = self.claimed ? Ref::borrow(object) : Ref();
   switch (outcome) {
     case Outcome::Registered:
       Py_INCREF(object);
@@ -63,7 +66,8 @@ Done request_write(Thread& thread, PyObject* object, core::Record& record, Mode 
   if (done != Done::Yes) return done;
   ownership.first = outcome != Outcome::Held;
   ownership.log = ownership.first || core::must_log_again(self, record);
-  if (ownership.first && self.depth > 0) core::must_log_again(self, record);  // remembers it for this savepoint
+  if (ownership.first && self.depth > 0)
+    core::must_log_again(self, record);  // remembers it for this savepoint
   return Done::Yes;
 }
 
@@ -78,7 +82,8 @@ Done own_cell_as(Thread& thread, PyObject* object, Cell& cell, Mode mode) {
 
 PyObject* read_committed(Thread& thread, const core::Record& record, const core::Slot& slot) {
   const std::uint64_t bits = record.bits();
-  constexpr std::uint64_t written = core::Record::kFat | static_cast<std::uint64_t>(Mode::Write) << core::Record::kModeShift;
+  constexpr std::uint64_t written = core::Record::kFat | static_cast<std::uint64_t>(Mode::Write)
+                                                             << core::Record::kModeShift;
   if constexpr (core::kSerialized) {
     if (!(bits & written)) return static_cast<PyObject*>(Py_XNewRef(slot.load(std::memory_order_relaxed)));
   }
@@ -94,8 +99,10 @@ PyObject* read_committed(Thread& thread, const core::Record& record, const core:
 
 bool write_if_free(Thread& thread, Cell& cell, PyObject* value) {
   const std::uint32_t thin_id = thread.descriptor.thin_id;
-  if ((cell.record.bits() & core::Record::kWatched) || !cell.record.take_if_free(thin_id, Mode::Write)) return false;
-  // Between these two lines the record is held by a descriptor without an attempt: others look again until it is released.
+  if ((cell.record.bits() & core::Record::kWatched) || !cell.record.take_if_free(thin_id, Mode::Write))
+    return false;
+  // Between these two lines the record is held by a descriptor without an attempt: others look again until it
+  // is released.
   void* old_value = cell.value.load(std::memory_order_relaxed);
   if (old_value) cell.value.store(Py_NewRef(value), core::kRelease);
   if (!cell.record.release_if_alone(thin_id)) cell.record.release(thread.descriptor);
@@ -119,7 +126,8 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
 }
 
 Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership) {
-  return request_write(thread, object, cell.record, core::mode_for(thread.descriptor, cell.record, Mode::Write), ownership);
+  return request_write(thread, object, cell.record,
+                       core::mode_for(thread.descriptor, cell.record, Mode::Write), ownership);
 }
 
 Done own_cell(Thread& thread, PyObject* object, Cell& cell) {

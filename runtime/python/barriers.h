@@ -11,37 +11,42 @@ enum class Done : std::uint8_t {
   Failed,  // with an exception
 };
 
-// The value of a cell, counted; null for an attribute that does not exist. `object` is the shell it belongs to.
+// The value of a cell, counted; null for an attribute that does not exist. `object` is the shell it belongs
+// to.
 Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value);
 
-// In a transaction. Gives the cell a value, or none (null). The structure of the object is written too where the attribute
-// comes or goes. `existed`: whether there was a value before. The replaced value is released last (any code may run).
+// In a transaction. Gives the cell a value, or none (null). The structure of the object is written too where
+// the attribute comes or goes. `existed`: whether there was a value before. The replaced value is released
+// last (any code may run).
 Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, bool& existed);
 // In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
 Done own_cell(Thread& thread, PyObject* object, Cell& cell);
 // In a transaction. Holds the cell in mode Update, where a write may follow.
 Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell);
 
-// The structure: which attributes there are, in which order, and the class. Outside of a transaction reading it is nothing;
-// what is changed in a transaction that owns it is logged by the caller, each time.
+// The structure: which attributes there are, in which order, and the class. Outside of a transaction reading
+// it is nothing; what is changed in a transaction that owns it is logged by the caller, each time.
 Done read_structure(Thread& thread, PyObject* object);
 Done own_structure(Thread& thread, PyObject* object);
 
 // A value of a cell outside of transactions: the last committed one, counted.
 PyObject* read_committed(Thread& thread, const core::Record& record, const core::Slot& slot);
-// Outside of transactions: replaces the value of an existing attribute that nobody uses right now. False: take the whole
-// way. The replaced value is released (any code may run).
+// Outside of transactions: replaces the value of an existing attribute that nobody uses right now. False:
+// take the whole way. The replaced value is released (any code may run).
 bool write_if_free(Thread& thread, Cell& cell, PyObject* value);
 
 // Raises AbortTransaction for the attempt in progress. Always Failed.
 Done raise_abort(Thread& thread);
-// Doomed, and its AbortTransaction is not being handled: it was swallowed, or not noticed yet. Then it is raised (again).
+// Doomed, and its AbortTransaction is not being handled: it was swallowed, or not noticed yet. Then it is
+// raised (again).
 bool must_abort(Thread& thread);
 
-[[gnu::always_inline]] inline Done read_cell_fast(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
+[[gnu::always_inline]] inline Done read_cell_fast(Thread& thread, PyObject* object, Cell& cell,
+                                                  PyObject*& value) {
   if (!core::holds(thread.descriptor, cell.record)) {
     core::Outcome outcome;
-    if (!core::read_quickly(thread.descriptor, cell.record, object, outcome)) return read_cell(thread, object, cell, value);
+    if (!core::read_quickly(thread.descriptor, cell.record, object, outcome))
+      return read_cell(thread, object, cell, value);
     if (outcome == core::Outcome::Registered) Py_INCREF(object);
   }
   value = Py_XNewRef(cell.peek());
@@ -55,19 +60,22 @@ struct Ownership {
 };
 Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership);
 // In a transaction. Owns the cell for writing, with room for one entry in the log.
-[[gnu::always_inline]] inline Done own_cell_unlogged(Thread& thread, PyObject* object, Cell& cell, Ownership& ownership) {
+[[gnu::always_inline]] inline Done own_cell_unlogged(Thread& thread, PyObject* object, Cell& cell,
+                                                     Ownership& ownership) {
   if (core::holds_logged(thread.descriptor, cell.record)) {
     ownership = {false, false};
     return Done::Yes;
   }
   core::Outcome outcome;
-  if (!core::write_quickly(thread.descriptor, cell.record, object, outcome)) return own_cell_slowly(thread, object, cell, ownership);
+  if (!core::write_quickly(thread.descriptor, cell.record, object, outcome))
+    return own_cell_slowly(thread, object, cell, ownership);
   if (outcome == core::Outcome::Registered) Py_INCREF(object);
   ownership = {true, true};
   return Done::Yes;
 }
 // Logs the value of an owned cell. The log takes over `old_value`, a reference.
-[[gnu::always_inline]] inline void log_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* old_value, const Ownership& ownership) {
+[[gnu::always_inline]] inline void log_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* old_value,
+                                            const Ownership& ownership) {
   core::log_slot(thread.descriptor, cell.record, object, cell.value, old_value, ownership.first);
 }
 

@@ -6,7 +6,7 @@
 namespace stmpy {
 
 // A vectorcall. The result, or null with an exception.
-PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* const* args, std::size_t nargsf,
-                          PyObject* kwnames);
+PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* const* args,
+                          std::size_t nargsf, PyObject* kwnames);
 
 }  // namespace stmpy

@@ -1,4 +1,5 @@
-// `__class__` of an STMObject: reading it is a read of the object's structure, assigning it is reverted on abort.
+// `__class__` of an STMObject: reading it is a read of the object's structure, assigning it is reverted on
+// abort.
 #pragma once
 
 #include "runtime/python/references.h"

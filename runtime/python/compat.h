@@ -1,10 +1,10 @@
 // Every difference between CPython versions and builds, as small functions with one meaning.
 #pragma once
 
-#include "runtime/python/references.h"
-
 #include <atomic>
 #include <cstdint>
+
+#include "runtime/python/references.h"
 
 namespace stmpy {
 
@@ -23,8 +23,8 @@ inline Ref type_lookup(PyTypeObject* type, PyObject* name) {
 #endif
 }
 
-// Changes whenever the type or one of its bases does; 0 while the type has no valid tag. Unique over all types. A lookup
-// gives the type a tag, unless it has used up its share.
+// Changes whenever the type or one of its bases does; 0 while the type has no valid tag. Unique over all
+// types. A lookup gives the type a tag, unless it has used up its share.
 inline std::uint32_t type_version(PyTypeObject* type) {
 #ifdef Py_GIL_DISABLED
   return reinterpret_cast<std::atomic<unsigned int>*>(&type->tp_version_tag)->load(std::memory_order_acquire);
@@ -33,7 +33,8 @@ inline std::uint32_t type_version(PyTypeObject* type) {
 #endif
 }
 
-// Makes references to an object that every thread uses cheap to take. Only where the interpreter counts them atomically.
+// Makes references to an object that every thread uses cheap to take. Only where the interpreter counts them
+// atomically.
 inline void share_between_threads([[maybe_unused]] PyObject* object) {
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
   PyUnstable_Object_EnableDeferredRefcount(object);
@@ -85,7 +86,8 @@ class RaisedException {
 #else
     PyObject* value = value_.release();
     if (!value) return;
-    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(value))), value, PyException_GetTraceback(value));
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(value))), value,
+                  PyException_GetTraceback(value));
 #endif
   }
   PyObject* get() const { return value_.get(); }
@@ -118,17 +120,22 @@ inline void raise_attribute_error(PyObject* object, PyObject* name, Ref message)
   if (!message) return;
   Ref error = Ref::steal(PyObject_CallOneArg(PyExc_AttributeError, message.get()));
   if (!error) return;
-  if (PyObject_SetAttrString(error.get(), "name", name) < 0 || PyObject_SetAttrString(error.get(), "obj", object) < 0) return;
+  if (PyObject_SetAttrString(error.get(), "name", name) < 0 ||
+      PyObject_SetAttrString(error.get(), "obj", object) < 0)
+    return;
   PyErr_SetObject(PyExc_AttributeError, error.get());
 }
 
 // The name is not there; `more` ends the message.
 inline void raise_no_attribute(PyObject* object, PyObject* name, const char* more = "") {
   const char* type = Py_TYPE(object)->tp_name;
-  raise_attribute_error(object, name, Ref::steal(PyUnicode_FromFormat("'%.100s' object has no attribute '%U'%s", type, name, more)));
+  raise_attribute_error(
+      object, name,
+      Ref::steal(PyUnicode_FromFormat("'%.100s' object has no attribute '%U'%s", type, name, more)));
 }
 
-// A name for which an object without an instance dict has no slot. `is_plain`: its class does not override __setattr__.
+// A name for which an object without an instance dict has no slot. `is_plain`: its class does not override
+// __setattr__.
 inline void raise_no_place(PyObject* object, PyObject* name, [[maybe_unused]] bool is_plain) {
 #if PY_VERSION_HEX >= 0x030d0000
   raise_no_attribute(object, name, is_plain ? " and no __dict__ for setting new attributes" : "");
@@ -140,7 +147,8 @@ inline void raise_no_place(PyObject* object, PyObject* name, [[maybe_unused]] bo
 // A slot is read that has no value.
 inline void raise_unset_slot(PyObject* object, PyObject* name) {
 #if PY_VERSION_HEX >= 0x030d0000
-  raise_attribute_error(object, name, Ref::steal(PyUnicode_FromFormat("'%T' object has no attribute '%U'", object, name)));
+  raise_attribute_error(object, name,
+                        Ref::steal(PyUnicode_FromFormat("'%T' object has no attribute '%U'", object, name)));
 #else
   raise_no_attribute(object, name);
 #endif

@@ -11,7 +11,8 @@ using Args = PyObject* const*;
 
 constexpr std::uint8_t kPlainCell = Lookup::kCell | Lookup::kPlainGet | Lookup::kPlainSet;
 
-// What an access of `object.name` is, as far as it is an attribute that a cell answers without any code of the user's.
+// What an access of `object.name` is, as far as it is an attribute that a cell answers without any code of
+// the user's.
 struct Place {
   Thread* thread = nullptr;
   Cell* cell = nullptr;  // null: plain attribute access is right
@@ -47,8 +48,8 @@ PyObject* load(PyObject*, Args args, Py_ssize_t count) {
   return PyObject_GetAttr(args[0], args[1]);
 }
 
-// The opens return what plain attribute access is right on, for one access that follows at once: the payload where its
-// cell has been acquired and has a value, else the object itself.
+// The opens return what plain attribute access is right on, for one access that follows at once: the payload
+// where its cell has been acquired and has a value, else the object itself.
 PyObject* opened(Done acquired, PyObject* object, const Cell& cell) {
   if (acquired == Done::Failed) return nullptr;
   const bool direct = acquired == Done::Yes && cell.peek();
@@ -72,11 +73,13 @@ PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
   return opened(own_cell(*place.thread, args[0], *place.cell), args[0], *place.cell);
 }
 
-// Between the load and the store of an augmented assignment any code may run, so both are made on the object itself.
+// Between the load and the store of an augmented assignment any code may run, so both are made on the object
+// itself.
 PyObject* open_update(PyObject*, Args args, Py_ssize_t count) {
   if (!check_count("open_update", count, 2)) return nullptr;
   const Place place = find_place(args[0], args[1], kPlainCell);
-  if (place.cell && place.thread->in_transaction() && !core::holds_logged(place.thread->descriptor, place.cell->record) &&
+  if (place.cell && place.thread->in_transaction() &&
+      !core::holds_logged(place.thread->descriptor, place.cell->record) &&
       read_cell_for_update(*place.thread, args[0], *place.cell) == Done::Failed) {
     return nullptr;
   }
@@ -89,12 +92,13 @@ PyObject* open_delete(PyObject*, Args args, Py_ssize_t count) {
 }
 
 // Operators on exact values of these types run no code of the user's.
-bool runs_no_code(PyObject* value) {
-  return PyLong_CheckExact(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) ||
-         PyBool_Check(value);
+[[gnu::noinline]] bool runs_no_code(PyObject* value) {
+  return PyLong_CheckExact(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) ||
+         PyBytes_CheckExact(value) || PyBool_Check(value);
 }
-inline bool runs_no_code(PyObject* value, PyObject* operand) {
-  return (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) || (runs_no_code(value) && runs_no_code(operand));
+[[gnu::always_inline]] inline bool runs_no_code(PyObject* value, PyObject* operand) {
+  return (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) ||
+         (runs_no_code(value) && runs_no_code(operand));
 }
 
 using Operator = PyObject* (*)(PyObject*, PyObject*);
@@ -111,7 +115,8 @@ PyObject* apply(PyObject* value, PyObject* operand) {
   return kOperator(value, operand);
 }
 
-[[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand, Operator apply_operator) {
+[[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
+                                           Operator apply_operator) {
   Ref value = Ref::steal(PyObject_GetAttr(object, name));
   Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
   if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
@@ -138,12 +143,15 @@ PyObject* update(PyObject*, Args args, Py_ssize_t count) {
       if (!ownership.log) Py_DECREF(value);
       Py_RETURN_NONE;
     }
-    if (owned == Done::Yes && ownership.log) log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
+    if (owned == Done::Yes && ownership.log)
+      log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
   }
   return update_plainly(object, name, operand, kOperator);
 }
 
-PyObject* in_place_power(PyObject* base, PyObject* exponent) { return PyNumber_InPlacePower(base, exponent, Py_None); }
+PyObject* in_place_power(PyObject* base, PyObject* exponent) {
+  return PyNumber_InPlacePower(base, exponent, Py_None);
+}
 
 template <class Function>
 constexpr PyCFunction fast(Function* function) {
@@ -156,21 +164,35 @@ PyMethodDef compiled_methods[] = {
     {"load", fast(load), METH_FASTCALL, "load(object, name): object.name"},
     {"open_read", fast(open_read), METH_FASTCALL, "open_read(object, name): what .name is loaded from"},
     {"open_write", fast(open_write), METH_FASTCALL, "open_write(object, name): what .name is stored on"},
-    {"open_update", fast(open_update), METH_FASTCALL, "open_update(object, name): what .name is loaded from, then stored on"},
-    {"open_delete", fast(open_delete), METH_FASTCALL, "open_delete(object, name): what .name is deleted from"},
-    {"iadd", fast(update<PyNumber_InPlaceAdd>), METH_FASTCALL, "iadd(object, name, value): object.name += value"},
-    {"isub", fast(update<PyNumber_InPlaceSubtract>), METH_FASTCALL, "isub(object, name, value): object.name -= value"},
-    {"imul", fast(update<PyNumber_InPlaceMultiply>), METH_FASTCALL, "imul(object, name, value): object.name *= value"},
-    {"imatmul", fast(update<PyNumber_InPlaceMatrixMultiply>), METH_FASTCALL, "imatmul(object, name, value): object.name @= value"},
-    {"itruediv", fast(update<PyNumber_InPlaceTrueDivide>), METH_FASTCALL, "itruediv(object, name, value): object.name /= value"},
-    {"ifloordiv", fast(update<PyNumber_InPlaceFloorDivide>), METH_FASTCALL, "ifloordiv(object, name, value): object.name //= value"},
-    {"imod", fast(update<PyNumber_InPlaceRemainder>), METH_FASTCALL, "imod(object, name, value): object.name %= value"},
+    {"open_update", fast(open_update), METH_FASTCALL,
+     "open_update(object, name): what .name is loaded from, then stored on"},
+    {"open_delete", fast(open_delete), METH_FASTCALL,
+     "open_delete(object, name): what .name is deleted from"},
+    {"iadd", fast(update<PyNumber_InPlaceAdd>), METH_FASTCALL,
+     "iadd(object, name, value): object.name += value"},
+    {"isub", fast(update<PyNumber_InPlaceSubtract>), METH_FASTCALL,
+     "isub(object, name, value): object.name -= value"},
+    {"imul", fast(update<PyNumber_InPlaceMultiply>), METH_FASTCALL,
+     "imul(object, name, value): object.name *= value"},
+    {"imatmul", fast(update<PyNumber_InPlaceMatrixMultiply>), METH_FASTCALL,
+     "imatmul(object, name, value): object.name @= value"},
+    {"itruediv", fast(update<PyNumber_InPlaceTrueDivide>), METH_FASTCALL,
+     "itruediv(object, name, value): object.name /= value"},
+    {"ifloordiv", fast(update<PyNumber_InPlaceFloorDivide>), METH_FASTCALL,
+     "ifloordiv(object, name, value): object.name //= value"},
+    {"imod", fast(update<PyNumber_InPlaceRemainder>), METH_FASTCALL,
+     "imod(object, name, value): object.name %= value"},
     {"ipow", fast(update<in_place_power>), METH_FASTCALL, "ipow(object, name, value): object.name **= value"},
-    {"ilshift", fast(update<PyNumber_InPlaceLshift>), METH_FASTCALL, "ilshift(object, name, value): object.name <<= value"},
-    {"irshift", fast(update<PyNumber_InPlaceRshift>), METH_FASTCALL, "irshift(object, name, value): object.name >>= value"},
-    {"iand", fast(update<PyNumber_InPlaceAnd>), METH_FASTCALL, "iand(object, name, value): object.name &= value"},
-    {"ixor", fast(update<PyNumber_InPlaceXor>), METH_FASTCALL, "ixor(object, name, value): object.name ^= value"},
-    {"ior", fast(update<PyNumber_InPlaceOr>), METH_FASTCALL, "ior(object, name, value): object.name |= value"},
+    {"ilshift", fast(update<PyNumber_InPlaceLshift>), METH_FASTCALL,
+     "ilshift(object, name, value): object.name <<= value"},
+    {"irshift", fast(update<PyNumber_InPlaceRshift>), METH_FASTCALL,
+     "irshift(object, name, value): object.name >>= value"},
+    {"iand", fast(update<PyNumber_InPlaceAnd>), METH_FASTCALL,
+     "iand(object, name, value): object.name &= value"},
+    {"ixor", fast(update<PyNumber_InPlaceXor>), METH_FASTCALL,
+     "ixor(object, name, value): object.name ^= value"},
+    {"ior", fast(update<PyNumber_InPlaceOr>), METH_FASTCALL,
+     "ior(object, name, value): object.name |= value"},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -13,7 +13,7 @@ constexpr std::int64_t kFinished = -1, kUnknown = -2, kNotStarted = -3;
 // can know. From 3.12 on itertools' are heap types too.
 bool is_own_iterator(PyObject* object) {
   const PyTypeObject* type = Py_TYPE(object);
-  return type->tp_iternext && type->tp_iter == PyObject_SelfIter &&
+  return type->tp_iter == PyObject_SelfIter &&
          (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || std::strncmp(type->tp_name, "itertools.", 10) == 0);
 }
 
@@ -35,12 +35,8 @@ std::int64_t position_of(PyObject* iterator) {
 
 }  // namespace
 
-ConsumableArguments::ConsumableArguments(PyObject* const* arguments, Py_ssize_t count) {
-  for (Py_ssize_t index = 0; index < count; ++index) {
-    if (is_own_iterator(arguments[index])) {
-      consumables_.push_back({arguments[index], index, position_of(arguments[index])});
-    }
-  }
+void ConsumableArguments::remember(PyObject* iterator, Py_ssize_t index) {
+  if (is_own_iterator(iterator)) consumables_.push_back({iterator, index, position_of(iterator)});
 }
 
 bool ConsumableArguments::can_run_again(PyObject* function_name) const {

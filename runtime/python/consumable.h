@@ -1,4 +1,5 @@
-// Arguments that a first attempt may have used up: iterators that are their own. A second attempt would see the rest only.
+// Arguments that a first attempt may have used up: iterators that are their own. A second attempt would see
+// the rest only.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,19 @@ namespace stmpy {
 
 class ConsumableArguments {
  public:
-  // Remembers how far each such argument has come. Almost always there is none.
-  ConsumableArguments(PyObject* const* arguments, Py_ssize_t count);
+  // Remembers how far each such argument has come. Almost always there is none, which is seen inline.
+  ConsumableArguments(PyObject* const* arguments, Py_ssize_t count) {
+    for (Py_ssize_t index = 0; index < count; ++index) {
+      if (Py_TYPE(arguments[index])->tp_iternext) remember(arguments[index], index);
+    }
+  }
 
   // False with a TransactionUsageError that names the first one that was consumed (or may have been) since.
   bool can_run_again(PyObject* function_name) const;
 
  private:
+  void remember(PyObject* iterator, Py_ssize_t index);
+
   struct Consumable {
     PyObject* iterator;  // borrowed from the caller
     Py_ssize_t index;

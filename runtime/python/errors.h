@@ -6,7 +6,8 @@
 namespace stmpy {
 
 namespace errors {
-extern PyObject *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts, *usage_error;
+extern PyObject *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts,
+    *usage_error;
 }  // namespace errors
 
 // True while an AbortTransaction is on the thread's stack of handled exceptions.

@@ -16,7 +16,8 @@ int write_instance_cell(Thread& thread, PyObject* object, PyObject* name, Cell& 
 // Replaces all of them by the items of a dict (null: none), in one transaction. -1 with an exception.
 int replace_instance_attributes(PyObject* object, PyObject* dict);
 
-// For stmpy._instance_dict: get(object, name, default), set(object, name, value), delete(object, name), names(object).
+// For stmpy._instance_dict: get(object, name, default), set(object, name, value), delete(object, name),
+// names(object).
 extern PyMethodDef instance_methods[];
 
 }  // namespace stmpy

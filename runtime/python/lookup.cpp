@@ -23,7 +23,8 @@ Lookup LookupCache::fill(PyTypeObject* type, PyObject* name) {
   if (index >= 0) {
     found.flags |= Lookup::kCell;
     found.layout = layout;
-    found.offset = static_cast<std::uint16_t>(offsetof(Payload, cells) + static_cast<std::size_t>(index) * sizeof(Cell));
+    found.offset =
+        static_cast<std::uint16_t>(offsetof(Payload, cells) + static_cast<std::size_t>(index) * sizeof(Cell));
   }
   return remember(found, name);
 }

@@ -28,7 +28,8 @@ void share_functions(PyObject* module, const PyMethodDef* methods) {
 }  // namespace
 }  // namespace stmpy
 
-PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(), pybind11::multiple_interpreters::not_supported()) {
+PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
+                pybind11::multiple_interpreters::not_supported()) {
   using namespace stmpy;
   module.doc() = "The runtime of stmpy: transactional objects, atomic functions, barriers.";
   check(add_errors(module.ptr()) == 0);
@@ -37,7 +38,8 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(), pybind11::multip
   check(redirect_object_wrappers() == 0);
   check(install_host() == 0);
   check(PyModule_AddObjectRef(module.ptr(), "STMObject", reinterpret_cast<PyObject*>(stm_object_type)) == 0);
-  check(PyModule_AddObjectRef(module.ptr(), "SlotDescriptor", reinterpret_cast<PyObject*>(&slot_descriptor_type)) == 0);
+  check(PyModule_AddObjectRef(module.ptr(), "SlotDescriptor",
+                              reinterpret_cast<PyObject*>(&slot_descriptor_type)) == 0);
   check(add_atomic(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);

@@ -1,4 +1,5 @@
-// What the runtime keeps for each thread: its descriptor, the call it is in, and its memory of attribute lookups.
+// What the runtime keeps for each thread: its descriptor, the call it is in, and its memory of attribute
+// lookups.
 #pragma once
 
 #include "runtime/core/transaction.h"
@@ -8,10 +9,10 @@ namespace stmpy {
 
 // What `@atomic(...)` was given.
 struct Options {
-  PyObject* name = nullptr;   // interned: stays readable for other threads while a call runs
-  double timeout = -1;        // seconds; negative: none
+  PyObject* name = nullptr;        // interned: stays readable for other threads while a call runs
+  double timeout = -1;             // seconds; negative: none
   std::uint64_t max_attempts = 0;  // 0: no limit
-  bool exclusive = false;     // reads="exclusive"
+  bool exclusive = false;          // reads="exclusive"
 };
 
 struct alignas(64) Thread {
@@ -20,11 +21,11 @@ struct alignas(64) Thread {
   std::uint64_t next_call = 1;
 
   // --- for one call of an outermost atomic function
-  std::uint32_t nesting = 0;               // atomic calls that are open: 0 outside
-  core::Shown<PyObject*> name;             // of the call; interned
-  core::Shown<std::uint64_t> call;         // its serial number; 0 outside
-  core::Shown<std::uint64_t> attempt;      // from 1
-  Ref deadline_of;                         // the name of the function whose timeout is the tightest now
+  std::uint32_t nesting = 0;           // atomic calls that are open: 0 outside
+  core::Shown<PyObject*> name;         // of the call; interned
+  core::Shown<std::uint64_t> call;     // its serial number; 0 outside
+  core::Shown<std::uint64_t> attempt;  // from 1
+  Ref deadline_of;                     // the name of the function whose timeout is the tightest now
 
   // --- for one attempt
   bool told = false;       // AbortTransaction was raised in it
