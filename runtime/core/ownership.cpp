@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::uint64_t kVersionMask = ~std::uint64_t{0} << Record::kVersionShift;
 
+// The attempt a holder is in; none where it is about to let go, or holds the record without one for a moment.
+Attempt attempt_in_progress(const Descriptor& holder) {
+  const Attempt attempt = holder.current();
+  return in_progress(attempt) ? attempt : Attempt{};
+}
+
 // A thin word taken apart. In mode Update the first holder is the one that may write; the others read.
 struct Thin {
   std::uint64_t word;
@@ -74,7 +80,7 @@ struct Thin {
 // The list a record points to when its word is too small. Type-stable: in a pool when no record points to it.
 struct FatRecord {
   struct Holder {
-    Attempt attempt;
+    Descriptor* descriptor;  // whose current attempt holds: it cannot end without taking this away
     Mode mode;
   };
 
@@ -89,7 +95,7 @@ struct FatRecord {
 
   auto find(const Descriptor& self) {
     return std::find_if(holders.begin(), holders.end(),
-                        [&](const Holder& h) { return h.attempt.descriptor == &self; });
+                        [&](const Holder& h) { return h.descriptor == &self; });
   }
   bool claim_is_pending() const { return claim && in_progress(claim); }
 };
@@ -183,7 +189,7 @@ void Record::inflate(std::uint64_t word) {
   fat->claim = {};
   fat->holders.clear();
   for (int index = 0; index < thin.count(); ++index) {
-    fat->holders.push_back({descriptor_with_thin_id(thin.holder(index))->current(), thin.mode_of(index)});
+    fat->holders.push_back({descriptor_with_thin_id(thin.holder(index)), thin.mode_of(index)});
   }
   if (word_.compare_exchange(word, reinterpret_cast<std::uint64_t>(fat) | kFat)) {
     fat->lock.unlock();
@@ -216,9 +222,9 @@ std::optional<Request> Record::request_thin(std::uint64_t word, Descriptor& self
     if (index != own && !compatible(mode, thin.mode_of(index))) other = index;
   }
   if (other >= 0) {
-    const Attempt attempt = descriptor_with_thin_id(thin.holder(other))->current();
+    const Attempt attempt = attempt_in_progress(*descriptor_with_thin_id(thin.holder(other)));
     if (word_.load() != word) return std::nullopt;
-    refusal = {in_progress(attempt) ? attempt : Attempt{}, false, own >= 0};
+    refusal = {attempt, false, own >= 0};
     return Request::Refused;
   }
   if (self.thin_id == 0 || (own < 0 && count == kThinHolders)) {
@@ -247,8 +253,8 @@ std::optional<Request> Record::request_fat(std::uint64_t word, Descriptor& self,
     return Request::Refused;
   }
   for (const FatRecord::Holder& holder : fat->holders) {
-    if (holder.attempt.descriptor != &self && !compatible(mode, holder.mode)) {
-      refusal = {holder.attempt, false, holds};
+    if (holder.descriptor != &self && !compatible(mode, holder.mode)) {
+      refusal = {attempt_in_progress(*holder.descriptor), false, holds};
       return Request::Refused;
     }
   }
@@ -256,7 +262,7 @@ std::optional<Request> Record::request_fat(std::uint64_t word, Descriptor& self,
     own->mode = mode;
     return Request::Raised;
   }
-  fat->holders.push_back({self.current(), mode});
+  fat->holders.push_back({&self, mode});
   return Request::Granted;
 }
 
@@ -355,7 +361,7 @@ Record::View Record::view() const {
     LockedFat fat(const_cast<Record&>(*this), word);
     if (!fat) continue;
     const bool written = !fat->holders.empty() && is_write(fat->holders.front().mode);
-    return {written ? fat->holders.front().attempt.descriptor : nullptr, fat->version};
+    return {written ? fat->holders.front().descriptor : nullptr, fat->version};
   }
 }
 
