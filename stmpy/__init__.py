@@ -4,21 +4,29 @@ Names only: what they mean stands where they are defined. Importing this package
 compiler is loaded by the first module that needs it (`stmpy.hook`, `stmpy.compiler`).
 """
 
-from stmpy._runtime import (
-    AbortTransaction,
-    STMObject,
-    TooManyAttempts,
-    Transaction,
-    TransactionError,
-    TransactionTimeout,
-    TransactionUsageError,
-    atomic,
-    atomically,
-    compiled,
-    current_transaction,
-    in_transaction,
-    reset_stats,
-)
+try:
+    from stmpy._runtime import (
+        AbortTransaction,
+        STMObject,
+        TooManyAttempts,
+        Transaction,
+        TransactionError,
+        TransactionTimeout,
+        TransactionUsageError,
+        atomic,
+        atomically,
+        compiled,
+        current_transaction,
+        in_transaction,
+        reset_stats,
+    )
+except ModuleNotFoundError as error:
+    if error.name != "stmpy._runtime":
+        raise
+    raise ImportError(
+        f"stmpy is imported from {__path__[0]}, where its runtime was never built: install it with "
+        "'pip install .', and run Python from outside of the sources, or with -P"
+    ) from None
 from stmpy._version import __version__
 from stmpy._warnings import CompilerWarning
 
