@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from stmpy._runtime import (
     STMObject,
+    atomically,
     instance_delete,
     instance_get,
     instance_names,
@@ -43,10 +44,7 @@ class InstanceDict(dict[str, Any]):
         super().__setitem__(str.__str__(name), value)  # a subclass's hash is not asked
 
     def __delitem__(self, name: str) -> None:
-        if instance_get(self._object, name, _ABSENT) is _ABSENT:
-            raise KeyError(name)
-        instance_delete(self._object, name)
-        super().pop(name, None)
+        self.pop(name)
 
     def __contains__(self, name: object) -> bool:
         return instance_get(self._object, cast(str, name), _ABSENT) is not _ABSENT
@@ -109,24 +107,32 @@ class InstanceDict(dict[str, Any]):
     def items(self) -> Any:
         return ItemsView(self)
 
+    # What reads and then writes is one step for everybody else, as it is on any dict.
+
     def pop(self, name: str, *default: Any) -> Any:
         if len(default) > 1:
             raise TypeError(f"pop expected at most 2 arguments, got {1 + len(default)}")
-        value = instance_get(self._object, name, _ABSENT)
+        value = atomically(_take, self._object, name)
         if value is _ABSENT:
             if default:
                 return default[0]
             raise KeyError(name)
-        del self[name]
+        super().pop(name, None)
         return value
 
     def popitem(self) -> tuple[str, Any]:
+        return atomically(self._popitem)
+
+    def _popitem(self) -> tuple[str, Any]:
         names = instance_names(self._object)
         if not names:
             raise KeyError("popitem(): dictionary is empty")
         return names[-1], self.pop(names[-1])
 
     def setdefault(self, name: str, default: Any = None) -> Any:
+        return atomically(self._setdefault, name, default)
+
+    def _setdefault(self, name: str, default: Any) -> Any:
         value = instance_get(self._object, name, _ABSENT)
         if value is _ABSENT:
             self[name] = value = default
@@ -148,6 +154,13 @@ class InstanceDict(dict[str, Any]):
     def clear(self) -> None:
         for name in instance_names(self._object):
             self.pop(name, None)
+
+
+def _take(owner: STMObject, name: str) -> Any:
+    value = instance_get(owner, name, _ABSENT)
+    if value is not _ABSENT:
+        instance_delete(owner, name)
+    return value
 
 
 def state_of(owner: STMObject) -> Any:
