@@ -41,16 +41,6 @@ inline void share_between_threads([[maybe_unused]] PyObject* object) {
 #endif
 }
 
-inline PyObject* type_dict(PyTypeObject* type) {  // borrowed: the type keeps it
-#if PY_VERSION_HEX >= 0x030c0000
-  PyObject* dict = PyType_GetDict(type);
-  Py_XDECREF(dict);
-  return dict;
-#else
-  return type->tp_dict;
-#endif
-}
-
 // The interpreter is shutting down: no thread but this one runs Python code any more.
 inline bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030d0000

@@ -12,7 +12,7 @@ namespace stmpy {
 namespace names {
 PyObject *getattribute, *setattr, *delattr, *dict, *class_, *stm_block;
 }
-PyObject *own_getattribute, *own_setattr, *own_delattr;
+PyObject *own_getattribute, *own_setattr;
 
 namespace {
 
@@ -337,7 +337,6 @@ int ready_object_type() {
   if (PyType_Ready(&object_type) < 0) return -1;
   own_getattribute = type_lookup(&object_type, getattribute).release();
   own_setattr = type_lookup(&object_type, names::setattr).release();
-  own_delattr = type_lookup(&object_type, delattr).release();
   return 0;
 }
 

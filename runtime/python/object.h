@@ -10,7 +10,7 @@ namespace names {
 extern PyObject *getattribute, *setattr, *delattr, *dict, *class_, *stm_block;
 }
 // What a class finds that overrides nothing: STMObject's own slot wrappers.
-extern PyObject *own_getattribute, *own_setattr, *own_delattr;
+extern PyObject *own_getattribute, *own_setattr;
 
 // object.__getattribute__, object.__setattr__ and object.__delattr__ for an STMObject.
 PyObject* get_attribute(PyObject* object, PyObject* name);
