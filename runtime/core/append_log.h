@@ -87,20 +87,6 @@ class AppendLog {
       next_.set_release(last);
     }
   }
-  // Takes away the newest entries behind `start`, `most` at the most, none of another chunk; `visit` sees
-  // each before that, newest first.
-  template <class Visit>
-  void pop_some(Position start, std::size_t most, Visit visit) {
-    Entry* const end = next_.get();
-    Entry* const oldest = start.chunk == current_ ? start.entry : current_->entries;
-    Entry* const stop = static_cast<std::size_t>(end - oldest) > most ? end - most : oldest;
-    for (Entry* entry = end; entry != stop;) visit(*--entry);
-    if (stop == current_->entries && current_->previous) {
-      truncate({current_->previous, current_->previous->end});
-    } else {
-      next_.set_release(stop);
-    }
-  }
   void truncate(Position to) {
     current_ = to.chunk;
     limit_ = to.chunk->end;

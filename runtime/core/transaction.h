@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <iterator>
 
 #include "runtime/core/descriptor.h"
 
@@ -93,27 +92,19 @@ void release_references(Descriptor& self, Release release) {
   if (self.log.empty_since(log) && self.accesses.empty_since(accesses)) return;
   const bool at_once = nobody_observes();
   const Attempt blocker = self.blocker;  // those other attempts have blockers of their own
-  // In batches, each taken off its log before any code runs.
-  void* batch[16];
-  std::size_t filled = 0;
-  const auto fill = [&](void* reference) {
-    if (reference) batch[filled++] = reference;
+  const auto let_go = [&](void* reference) {
+    if (reference) at_once ? release(reference) : reclaim_reference(reference);
   };
-  const auto let_go = [&] {
-    for (std::size_t index = 0; index < filled; ++index) {
-      at_once ? release(batch[index]) : reclaim_reference(batch[index]);
-    }
-    filled = 0;
-  };
-  while (!self.log.empty_since(log)) {
-    self.log.pop_some(log, std::size(batch), [&](const LogEntry& entry) { fill(entry.discarded()); });
-    let_go();
+  // Each is taken off its log before any code runs.
+  while (const LogEntry* last = self.log.last_since(log)) {
+    void* const reference = last->discarded();
+    self.log.pop();
+    let_go(reference);
   }
-  while (!self.accesses.empty_since(accesses)) {
-    self.accesses.pop_some(accesses, std::size(batch), [&](const Access& access) {
-      if (access.counted()) fill(access.object());
-    });
-    let_go();
+  while (const Access* last = self.accesses.last_since(accesses)) {
+    void* const reference = last->counted() ? last->object() : nullptr;
+    self.accesses.pop();
+    let_go(reference);
   }
   self.blocker = blocker;
   if (self.log.empty()) self.log.trim();

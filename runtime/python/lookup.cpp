@@ -18,11 +18,10 @@ Lookup LookupCache::fill(PyTypeObject* type, PyObject* name) {
   if (type_lookup(type, names::setattr).get() == own_setattr) found.flags |= Lookup::kPlainSet;
   const bool from_instance =
       !attribute || is_slot(attribute.get(), type, name) || !Py_TYPE(attribute.get())->tp_descr_set;
-  const Layout* layout = from_instance ? layout_if_made(type) : nullptr;
-  const int index = layout ? layout->index_of(name) : -1;
+  found.layout = layout_if_made(type);
+  const int index = from_instance && found.layout ? found.layout->index_of(name) : -1;
   if (index >= 0) {
     found.flags |= Lookup::kCell;
-    found.layout = layout;
     found.offset =
         static_cast<std::uint16_t>(offsetof(Payload, cells) + static_cast<std::size_t>(index) * sizeof(Cell));
   }

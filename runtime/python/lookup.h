@@ -11,8 +11,8 @@ namespace stmpy {
 struct Lookup {
   PyTypeObject* type =
       nullptr;  // borrowed: a version is unique over all types, so an equal one means the same type
-  PyObject* name = nullptr;  // owned, so that its address is not another name's
-  const Layout* layout = nullptr;
+  PyObject* name = nullptr;        // owned, so that its address is not another name's
+  const Layout* layout = nullptr;  // of the class, if it is an STMObject's and made already
   std::uint32_t version = 0;
   std::uint16_t offset = 0;  // of the cell in payloads of `layout`
   std::uint8_t flags = 0;
@@ -25,6 +25,7 @@ struct Lookup {
   static constexpr std::uint8_t kCell = 4;
   static constexpr std::uint8_t kStm = 8;  // the object is an STMObject
 
+  // With kCell only.
   Cell* cell_in(Shell* shell) const {
     Payload* payload = shell->payload;
     return payload->layout == layout ? reinterpret_cast<Cell*>(reinterpret_cast<char*>(payload) + offset)
