@@ -15,7 +15,10 @@ from typing import Literal
 
 import pytest
 from _pytest.assertion.rewrite import rewrite_asserts
+from cells import Cell
 from stage import Stage
+
+import stmpy
 
 Tier = Literal["dynamic", "compiled"]
 
@@ -98,3 +101,21 @@ def stage() -> Iterator[Stage]:
     the_stage = Stage()
     yield the_stage
     the_stage.close()
+
+
+@pytest.fixture
+def held(stage: Stage) -> Iterator[Cell]:
+    """A cell that a transaction owns for as long as the test runs, or until the test calls its `resume`."""
+    cell, inside = Cell("old"), stage.pause()
+
+    @stmpy.atomic
+    def hold() -> None:
+        cell.value = "new"
+        inside.here()
+
+    holder = stage.start(hold)
+    inside.reached()
+    cell.resume = inside.resume
+    yield cell
+    inside.resume()
+    holder.result()

@@ -13,13 +13,9 @@ import traceback
 import weakref
 
 import pytest
+from cells import Cell
 
 from stmpy import STMObject, atomic, atomically, compiled, current_transaction, in_transaction
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
 
 
 @atomic

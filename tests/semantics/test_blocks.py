@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from cells import Cell, Reverted
 
 import stmpy
 from stmpy import (
-    STMObject,
     TransactionUsageError,
     atomic,
     current_transaction,
     in_transaction,
 )
 from stmpy import atomic as transaction
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-
-
-class Reverted(Exception):
-    pass
-
 
 CELL = Cell(1)
 SEEN = []

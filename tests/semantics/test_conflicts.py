@@ -5,15 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from cells import Cell
 from stage import PATIENCE
 
-from stmpy import STMObject, access_map, atomic, current_transaction, stats
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-        self.other = 0
+from stmpy import access_map, atomic, current_transaction, stats
 
 
 def mode_of(cell, attribute="value"):

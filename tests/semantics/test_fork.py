@@ -9,20 +9,12 @@ import traceback
 import warnings
 
 import pytest
+from cells import Cell, Reverted
 from stage import PATIENCE
 
-from stmpy import STMObject, access_map, atomic, current_transaction, in_transaction, stats
+from stmpy import access_map, atomic, current_transaction, in_transaction, stats
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-
-
-class Reverted(Exception):
-    pass
 
 
 @atomic

@@ -11,17 +11,9 @@ import sys
 import threading
 
 import pytest
+from cells import Cell, Reverted
 
-from stmpy import AbortTransaction, STMObject, atomic, in_transaction, stats
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-
-
-class Reverted(Exception):
-    pass
+from stmpy import AbortTransaction, atomic, in_transaction, stats
 
 
 @atomic

@@ -8,13 +8,9 @@ import threading
 import time
 
 import pytest
+from cells import Cell
 
-from stmpy import STMObject, access_map, atomic, current_transaction, in_transaction, stats
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
+from stmpy import access_map, atomic, current_transaction, in_transaction, stats
 
 
 class Woken(Exception):
@@ -27,23 +23,6 @@ def handler(monkeypatch):
     before = signal.getsignal(signal.SIGUSR1)
     yield lambda function: signal.signal(signal.SIGUSR1, function)
     signal.signal(signal.SIGUSR1, before)
-
-
-@pytest.fixture
-def held(stage):
-    cell, inside = Cell("old"), stage.pause()
-
-    @atomic
-    def hold():
-        cell.value = "new"
-        inside.here()
-
-    holder = stage.start(hold)
-    inside.reached()
-    cell.resume = inside.resume
-    yield cell
-    inside.resume()
-    holder.result()
 
 
 def interrupt_when(stage, condition, number=signal.SIGINT):

@@ -7,11 +7,11 @@ import pickle
 import threading
 
 import pytest
+from cells import Cell, Reverted
 from stage import PATIENCE
 
 from stmpy import (
     MISSING,
-    STMObject,
     access_map,
     atomic,
     atomically,
@@ -23,21 +23,11 @@ from stmpy import (
 )
 
 
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-        self.other = 0
-
-
 class Unhashable(Cell):
     __hash__ = None
 
     def __eq__(self, other):
         raise AssertionError("objects go by identity")
-
-
-class Reverted(Exception):
-    pass
 
 
 # --- the current transaction

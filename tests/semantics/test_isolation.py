@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from cells import Cell, Reverted
 
 from stmpy import STMObject, access_map, atomic, stats
 
@@ -12,15 +13,6 @@ from stmpy import STMObject, access_map, atomic, stats
 class Pair(STMObject):
     def __init__(self, left=0, right=0):
         self.left, self.right = left, right
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-
-
-class Reverted(Exception):
-    pass
 
 
 def someone_waits_holding_nothing():

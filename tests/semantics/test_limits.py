@@ -6,9 +6,9 @@ import threading
 import time
 
 import pytest
+from cells import Cell
 
 from stmpy import (
-    STMObject,
     TooManyAttempts,
     TransactionError,
     TransactionTimeout,
@@ -16,28 +16,6 @@ from stmpy import (
     in_transaction,
     stats,
 )
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-
-
-@pytest.fixture
-def held(stage):
-    """A cell that a transaction owns for as long as the test runs."""
-    cell, inside = Cell("old"), stage.pause()
-
-    @atomic
-    def hold():
-        cell.value = "new"
-        inside.here()
-
-    cell_and_holder = cell, stage.start(hold)
-    inside.reached()
-    yield cell
-    inside.resume()
-    cell_and_holder[1].result()
 
 
 def elapsed(since):

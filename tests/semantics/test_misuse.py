@@ -6,9 +6,9 @@ import functools
 import itertools
 
 import pytest
+from cells import Cell
 
 from stmpy import (
-    STMObject,
     TransactionError,
     TransactionUsageError,
     atomic,
@@ -16,11 +16,6 @@ from stmpy import (
     compiled,
     stats,
 )
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
 
 
 def generator():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from cells import Cell
 
 from stmpy import (
     MISSING,
-    STMObject,
     access_map,
     atomic,
     current_transaction,
@@ -14,12 +14,6 @@ from stmpy import (
     revert_log,
     stats,
 )
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-        self.other = 0
 
 
 class Inner(Exception):

@@ -6,25 +6,11 @@ import re
 import sys
 
 import pytest
-from ways import every_way
+from ways import every_way, thing
 
 from stmpy import STMObject, compiled
 
 pytestmark = every_way
-
-
-def thing(base):
-    class Thing(base):
-        default = "of the class"
-
-        def __init__(self):
-            self.x = 1
-            self.items = []
-
-        def method(self):
-            return "method"
-
-    return Thing()
 
 
 def test_attributes_come_change_and_go(way):

@@ -7,6 +7,7 @@ import sys
 import weakref
 
 import pytest
+from cells import Reverted
 from ways import every_way
 
 from stmpy import STMObject, atomic, atomically, compiled
@@ -15,10 +16,6 @@ from stmpy import STMObject, atomic, atomically, compiled
 class Node(STMObject):
     def __init__(self, value=None):
         self.value = value
-
-
-class Reverted(Exception):
-    pass
 
 
 @every_way

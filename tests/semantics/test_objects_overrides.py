@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ways import every_way
+from ways import every_way, thing
 
 from stmpy import compiled
 
 pytestmark = every_way
-
-
-def thing(base):
-    class Thing(base):
-        default = "of the class"
-
-        def __init__(self):
-            self.x = 1
-            self.items = []
-
-        def method(self):
-            return "method"
-
-    return Thing()
 
 
 def test_overrides_that_call_super(way):

@@ -8,20 +8,12 @@ import threading
 import weakref
 
 import pytest
+from cells import Cell, Reverted
 
-from stmpy import STMObject, atomic, current_transaction, in_transaction, stats
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
+from stmpy import atomic, current_transaction, in_transaction, stats
 
 
 class Plain:
-    pass
-
-
-class Reverted(Exception):
     pass
 
 

@@ -8,14 +8,10 @@ import sys
 import threading
 
 import pytest
+from cells import Cell
 from stage import PATIENCE
 
-from stmpy import STMObject, atomic, current_transaction, in_transaction
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
+from stmpy import atomic, current_transaction, in_transaction
 
 
 @atomic

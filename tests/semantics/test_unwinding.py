@@ -5,14 +5,9 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from cells import Cell
 
-from stmpy import AbortTransaction, STMObject, atomic, current_transaction, stats
-
-
-class Cell(STMObject):
-    def __init__(self, value=0):
-        self.value = value
-        self.other = 0
+from stmpy import AbortTransaction, atomic, current_transaction, stats
 
 
 class Conflict:

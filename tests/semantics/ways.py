@@ -123,3 +123,19 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:
         return attributes + list(object.__getattribute__(value, "__dict__").items())
     except AttributeError:
         return attributes
+
+
+def thing(base: type) -> Any:
+    """An object with attributes, a class attribute and a method."""
+
+    class Thing(base):
+        default = "of the class"
+
+        def __init__(self) -> None:
+            self.x = 1
+            self.items = []
+
+        def method(self) -> str:
+            return "method"
+
+    return Thing()
