@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
+#include <vector>
 
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
 
 namespace stmpy::core {
 namespace {
+
+// Rule 3: how long a victim may take until its next barrier before it is told, and to unwind before its
+// senior goes by rule 4.
+constexpr std::chrono::milliseconds kUntilTold{10}, kPatience{100};
 
 // Rule 2: how long a thread spins before it gives up what it holds; about two microseconds.
 constexpr int kSpins = kSerialized ? 0 : 200;
@@ -39,6 +45,21 @@ Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
 
 bool holds_nothing(const Descriptor& self) { return self.accesses.empty_since(self.first_access.get()); }
 
+Outcome after(Wait wait) {
+  switch (wait) {
+    case Wait::Ended:
+    case Wait::LostPatience:
+      return Outcome::Again;
+    case Wait::Doomed:
+      return Outcome::Aborted;
+    case Wait::Interrupted:
+      return Outcome::Interrupted;
+    case Wait::TimedOut:
+      return Outcome::TimedOut;
+  }
+  return Outcome::Again;
+}
+
 // Rule 1: a requester that holds nothing waits for the end of who is in its way.
 Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
   if (++self.refusals == 2) {
@@ -49,19 +70,75 @@ Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal
   if (refusal.by_claim) {
     drop_claim(self);  // if there was one, this is who displaced it
   } else if (is_write(mode) || self.age.load(std::memory_order_relaxed) != 0) {
-    if (!record.set_claim(self)) return Outcome::Again;
+    if (record.set_claim(self) != Claim::Set) return Outcome::Again;
   }
-  switch (wait_for_end(self, refusal.by, true)) {
-    case Wait::Ended:
-      return Outcome::Again;
-    case Wait::Doomed:
-      return Outcome::Aborted;
-    case Wait::Interrupted:
-      return Outcome::Interrupted;
-    case Wait::TimedOut:
-      return Outcome::TimedOut;
+  return after(wait_for_end(self, refusal.by, true));
+}
+
+// Who ends without waiting for anybody: anyone may wait in place for it.
+bool ends_by_itself(State state) {
+  return state == State::Idle || state == State::Doomed || state == State::Committed;
+}
+bool ends_by_itself(const Attempt& attempt) {
+  const Status now = attempt.descriptor->state();
+  return now.generation() != attempt.generation || ends_by_itself(now.state());
+}
+
+// The status is read before the age: that of a later call comes with another generation, which the CAS
+// notices.
+bool can_be_doomed(const Descriptor& self, const Attempt& attempt) {
+  const Status now = attempt.descriptor->state();
+  if (now.generation() != attempt.generation || ends_by_itself(now.state())) return true;
+  return now.state() == State::Active && older(self, *attempt.descriptor);
+}
+
+// False: it has become irrevocable meanwhile.
+bool doom_other(const Attempt& attempt) {
+  Descriptor& other = *attempt.descriptor;
+  for (std::uint64_t status = other.status.load();;) {
+    const Status seen{status};
+    if (seen.generation() != attempt.generation || ends_by_itself(seen.state())) return true;
+    if (seen.state() != State::Active) return false;
+    if (other.status.compare_exchange(status, Status::of(seen.generation(), State::Doomed).bits)) {
+      other.parker.unpark();
+      return true;
+    }
   }
-  return Outcome::Again;
+}
+
+// Of several none is doomed unless all can be.
+bool doom_all(const Descriptor& self, const std::vector<Attempt>& holders) {
+  return std::all_of(holders.begin(), holders.end(),
+                     [&](const Attempt& holder) { return can_be_doomed(self, holder); }) &&
+         std::all_of(holders.begin(), holders.end(), doom_other);
+}
+
+// Rule 3: a senior dooms the younger attempts in its way, and waits in place for their end; so does anyone
+// for an attempt that ends by itself. Not for ever: it may be blocked in foreign code, on a lock that the
+// waiter holds. No answer: rule 4.
+std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
+  if (refusal.by_claim) return std::nullopt;
+  if (self.age.load(std::memory_order_relaxed) != 0) {
+    switch (record.set_claim(self)) {
+      case Claim::NotNeeded:
+        return Outcome::Again;
+      case Claim::Taken:
+        return std::nullopt;
+      case Claim::Set:
+        break;
+    }
+    if (!doom_all(self, record.excluders(self, mode))) return std::nullopt;
+    schedule(Step::Doomed);
+  } else if (!ends_by_itself(refusal.by)) {
+    return std::nullopt;
+  }
+  const Clock::time_point start = Clock::now();
+  Wait wait = wait_for_end(self, refusal.by, true, start + kUntilTold);
+  if (wait == Wait::LostPatience) {
+    host.tell(refusal.by);
+    wait = wait_for_end(self, refusal.by, true, start + kPatience);
+  }
+  return wait == Wait::LostPatience ? std::nullopt : std::optional(after(wait));
 }
 
 // Registered among those who sleep until `of` has ended, for as long as this lives.
@@ -101,9 +178,9 @@ class Waiting {
 };
 
 // Whether a wait in place has lost what it stood on. A signal handler runs inside of the waiting attempt: its
-// accesses belong to it, may register pairs, and then this is no longer a requester with nothing.
-bool has_to_ask_again(Descriptor& self, const Record* claimed) {
-  if (!holds_nothing(self)) return true;
+// accesses belong to it, may register pairs, and then a requester with nothing is none any more.
+bool has_to_ask_again(Descriptor& self, const Record* claimed, bool held_nothing) {
+  if (held_nothing && !holds_nothing(self)) return true;
   return claimed && (self.claimed != claimed || !self.claimed->is_claimed_by(self));
 }
 
@@ -114,13 +191,14 @@ Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& r
   if (self.exclusive) return refusal.by ? give_up(self, record, refusal) : Outcome::Again;
   if (holds_nothing(self)) return wait_in_place(self, record, mode, refusal);
   if (!refusal.by || ends_while_spinning(refusal.by)) return Outcome::Again;
-  // Rule 3, a senior that dooms a younger holder, has its place here.
-  return give_up(self, record, refusal);
+  const std::optional<Outcome> outlasted = outlast(self, record, mode, refusal);
+  return outlasted ? *outlasted : give_up(self, record, refusal);
 }
 
-Wait wait_for_end(Descriptor& self, Attempt of, bool in_place) {
+Wait wait_for_end(Descriptor& self, Attempt of, bool in_place, Clock::time_point patience) {
   const Clock::time_point start = Clock::now(), deadline = self.deadline;
   const Record* const claimed = in_place ? self.claimed : nullptr;
+  const bool held_nothing = holds_nothing(self);
   Wait result = Wait::Ended;
   for (bool slept = false;; slept = true) {
     // A signal handler may run transactions on this thread: it finds no half-made state here.
@@ -131,7 +209,7 @@ Wait wait_for_end(Descriptor& self, Attempt of, bool in_place) {
     const Clock::time_point now = Clock::now();
     const Waiting waiting(self, *of.descriptor);
     if (!in_progress(of)) break;
-    if (in_place && has_to_ask_again(self, claimed)) break;
+    if (in_place && has_to_ask_again(self, claimed, held_nothing)) break;
     if (in_place && self.state().state() == State::Doomed) {
       result = Wait::Doomed;
       break;
@@ -140,9 +218,13 @@ Wait wait_for_end(Descriptor& self, Attempt of, bool in_place) {
       result = Wait::TimedOut;
       break;
     }
+    if (now >= patience) {
+      result = Wait::LostPatience;
+      break;
+    }
     schedule(Step::Parking);
     void* token = host.detach();
-    self.parker.park(std::min(deadline, now + signal_period));
+    self.parker.park(std::min({deadline, patience, now + signal_period}));
     host.attach(token);
   }
   self.counters.add(Counter::Waits);

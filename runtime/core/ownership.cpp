@@ -305,11 +305,34 @@ bool Record::release(Descriptor& self) {
   }
 }
 
-bool Record::set_claim(Descriptor& self) {
+std::vector<Attempt> Record::excluders(const Descriptor& self, Mode mode) {
+  for (;;) {
+    std::vector<Attempt> found;
+    const auto look = [&](Descriptor& holder, Mode held) {
+      if (&holder == &self || compatible(mode, held)) return;
+      if (const Attempt attempt = attempt_in_progress(holder)) found.push_back(attempt);
+    };
+    const Mode own = held_by(self);
+    if (own != Mode::None) mode = joined(own, mode);
+    const std::uint64_t word = word_.load();
+    if (word & kFat) {
+      LockedFat fat(*this, word);
+      if (!fat) continue;
+      for (const FatRecord::Holder& holder : fat->holders) look(*holder.descriptor, holder.mode);
+      return found;
+    }
+    const Thin thin{word};
+    for (int index = 0; index < thin.count(); ++index)
+      look(*descriptor_with_thin_id(thin.holder(index)), thin.mode_of(index));
+    if (word_.load() == word) return found;
+  }
+}
+
+Claim Record::set_claim(Descriptor& self) {
   for (;;) {
     const std::uint64_t word = word_.load();
     if (!(word & kFat)) {
-      if (!(word & kHolders)) return false;
+      if (!(word & kHolders)) return Claim::NotNeeded;
       inflate(word);
       continue;
     }
@@ -317,16 +340,16 @@ bool Record::set_claim(Descriptor& self) {
     {
       LockedFat fat(*this, word);
       if (!fat) continue;
-      if (fat->holders.empty()) return false;
+      if (fat->holders.empty()) return Claim::NotNeeded;
       if (fat->claim_is_pending() && fat->claim.descriptor != &self) {
-        if (!older(self, *fat->claim.descriptor)) return false;
+        if (!older(self, *fat->claim.descriptor)) return Claim::Taken;
         displaced = fat->claim;
       }
       fat->claim = self.current();
       self.claimed = this;
     }
     if (displaced) displaced.descriptor->parker.unpark();
-    return true;
+    return Claim::Set;
   }
 }
 

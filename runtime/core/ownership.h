@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "runtime/core/atomics.h"
 
@@ -66,6 +67,12 @@ struct Refusal {
   bool of_upgrade = false;  // we hold the pair in a weaker mode
 };
 
+enum class Claim : std::uint8_t {
+  Set,
+  Taken,      // somebody who is not younger has set one
+  NotNeeded,  // nobody holds the pair any more: ask again
+};
+
 class Record {
  public:
   constexpr Record() = default;
@@ -77,8 +84,12 @@ class Record {
   // watchers.
   bool release(Descriptor& self);
 
-  // One pending claim per pair. False: somebody older has set one, or the pair is free now: ask again.
-  bool set_claim(Descriptor& self);
+  // Who keeps `self` from having the pair in `mode`, as of one moment; without holders that are about to let
+  // go. std::bad_alloc.
+  std::vector<Attempt> excluders(const Descriptor& self, Mode mode);
+
+  // One pending claim per pair.
+  Claim set_claim(Descriptor& self);
   void clear_claim(Descriptor& self);
   bool is_claimed_by(const Descriptor& self);
 

@@ -26,6 +26,6 @@ class Parker {
   bool token_ = false;
 };
 
-enum class Wait : std::uint8_t { Ended, Doomed, Interrupted, TimedOut };
+enum class Wait : std::uint8_t { Ended, Doomed, Interrupted, TimedOut, LostPatience };
 
 }  // namespace stmpy::core

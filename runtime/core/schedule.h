@@ -9,6 +9,7 @@ namespace stmpy::core {
 enum class Step {
   Requested,   // a record was asked for, the answer not acted on yet
   Refused,     // a request was refused, nothing done about it yet
+  Doomed,      // a senior has doomed who is in its way, and not waited yet
   Registered,  // a waiter has registered, and not yet rechecked
   Parking,     // a waiter has rechecked and is about to sleep
   Committing,  // the commit's CAS succeeded, nothing released yet

@@ -53,6 +53,7 @@ bool in_one_transaction(Thread& thread, Body body) {
     begin_attempt(thread);
     if (run() && commit_attempt(thread)) return true;
     const bool aborted = thread.descriptor.state().state() == core::State::Doomed;
+    if (aborted) core::draw_age(thread.descriptor);
     RaisedException raised = RaisedException::take();
     revert_attempt(thread);
     if (!aborted) {

@@ -61,6 +61,7 @@ class BetweenAttempts {
     switch (core::wait_for_blocker(thread_.descriptor)) {
       case core::Wait::Ended:
       case core::Wait::Doomed:
+      case core::Wait::LostPatience:
         break;
       case core::Wait::Interrupted:
         return false;
@@ -116,10 +117,12 @@ class OutermostCall {
     core::Descriptor& self = thread_.descriptor;
     // Doomed without being told, and left by an exception of its own: what it saw was consistent, so the
     // exception is true.
-    const bool aborted = result || (thread_.told && self.state().state() == core::State::Doomed);
+    const bool told = thread_.told || thread_.telling.load() != Telling::Quiet;
+    const bool aborted = result || (told && self.state().state() == core::State::Doomed);
     RaisedException raised = RaisedException::take();
     const bool leaves = !aborted || always_propagates(raised.get());
     self.counters.add(aborted ? Counter::AbortedByConflict : Counter::AbortedByException);
+    if (aborted) core::draw_age(self);
     BetweenAttempts state_of_call(thread_);
     revert_attempt(thread_);
     if (leaves) {

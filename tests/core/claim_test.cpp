@@ -28,30 +28,30 @@ class ClaimTest : public CoreTest {
 };
 
 TEST_F(ClaimTest, holds_back_who_has_no_age_though_the_modes_go_together) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   EXPECT_EQ(request(other, Mode::Read), Request::Refused);
   EXPECT_TRUE(refusal.by_claim);
   EXPECT_EQ(refusal.by, setter.self.current());
 }
 
 TEST_F(ClaimTest, does_not_hold_back_its_setter) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   EXPECT_EQ(request(setter, Mode::Read), Request::Granted);
 }
 
 TEST_F(ClaimTest, does_not_hold_back_who_holds_the_pair) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   EXPECT_EQ(request(holder, Mode::Write), Request::Raised);
 }
 
 TEST_F(ClaimTest, is_passed_by_who_is_older_and_holds_back_who_is_younger) {
   draw_age(other.self);
   draw_age(setter.self);
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   EXPECT_EQ(request(other, Mode::Read), Request::Granted);
   record.release(other.self);
   record.clear_claim(setter.self);
-  ASSERT_TRUE(record.set_claim(other.self));
+  ASSERT_EQ(record.set_claim(other.self), Claim::Set);
   EXPECT_EQ(request(setter, Mode::Read), Request::Refused);
   EXPECT_TRUE(refusal.by_claim);
 }
@@ -59,31 +59,31 @@ TEST_F(ClaimTest, is_passed_by_who_is_older_and_holds_back_who_is_younger) {
 TEST_F(ClaimTest, is_taken_over_by_who_is_older_only) {
   draw_age(other.self);
   draw_age(setter.self);
-  ASSERT_TRUE(record.set_claim(setter.self));
-  EXPECT_TRUE(record.set_claim(other.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
+  EXPECT_EQ(record.set_claim(other.self), Claim::Set);
   EXPECT_FALSE(record.is_claimed_by(setter.self));
   EXPECT_TRUE(record.is_claimed_by(other.self));
-  EXPECT_FALSE(record.set_claim(setter.self));
+  EXPECT_EQ(record.set_claim(setter.self), Claim::Taken);
   EXPECT_TRUE(record.is_claimed_by(other.self));
 }
 
 TEST_F(ClaimTest, of_who_has_no_age_is_not_taken_over_by_another_without_one) {
-  ASSERT_TRUE(record.set_claim(setter.self));
-  EXPECT_FALSE(record.set_claim(other.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
+  EXPECT_EQ(record.set_claim(other.self), Claim::Taken);
   EXPECT_TRUE(record.is_claimed_by(setter.self));
 }
 
 TEST_F(ClaimTest, is_not_cleared_by_who_was_displaced) {
   draw_age(other.self);
-  ASSERT_TRUE(record.set_claim(setter.self));
-  ASSERT_TRUE(record.set_claim(other.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
+  ASSERT_EQ(record.set_claim(other.self), Claim::Set);
   record.clear_claim(setter.self);
   EXPECT_TRUE(record.is_claimed_by(other.self));
   EXPECT_EQ(setter.self.claimed, nullptr);
 }
 
 TEST_F(ClaimTest, of_an_attempt_that_has_ended_holds_nobody_back) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   // As if it had been lost: the word itself knows by the generation.
   setter.self.claimed = nullptr;
   setter.abort();
@@ -92,7 +92,7 @@ TEST_F(ClaimTest, of_an_attempt_that_has_ended_holds_nobody_back) {
 }
 
 TEST_F(ClaimTest, is_cleared_before_its_attempt_has_ended) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   setter.abort();
   EXPECT_EQ(setter.self.claimed, nullptr);
   EXPECT_FALSE(record.is_claimed_by(setter.self));
@@ -100,12 +100,12 @@ TEST_F(ClaimTest, is_cleared_before_its_attempt_has_ended) {
 
 TEST_F(ClaimTest, is_not_set_on_a_pair_that_is_free) {
   record.release(holder.self);
-  EXPECT_FALSE(record.set_claim(setter.self));
+  EXPECT_EQ(record.set_claim(setter.self), Claim::NotNeeded);
   EXPECT_EQ(setter.self.claimed, nullptr);
 }
 
 TEST_F(ClaimTest, is_kept_by_a_pair_that_has_become_free) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   record.release(holder.self);
   EXPECT_EQ(request(other, Mode::Read), Request::Refused);
   EXPECT_EQ(request(setter, Mode::Write), Request::Granted);
@@ -116,7 +116,7 @@ TEST_F(ClaimTest, is_kept_by_a_pair_that_has_become_free) {
 
 TEST_F(ClaimTest, is_dropped_by_the_request_for_another_pair) {
   const auto thing = make<Thing>();
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   setter.read(*thing);
   EXPECT_FALSE(record.is_claimed_by(setter.self));
 }
@@ -124,7 +124,7 @@ TEST_F(ClaimTest, is_dropped_by_the_request_for_another_pair) {
 TEST_F(ClaimTest, is_dropped_before_the_request_for_another_pair_waits) {
   const auto thing = make<Thing>();
   other.write(*thing, 1);
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   setter.self.deadline = Clock::now();
   EXPECT_THROW(setter.write(*thing, 2), TimedOut);
   EXPECT_FALSE(record.is_claimed_by(setter.self));
@@ -132,7 +132,7 @@ TEST_F(ClaimTest, is_dropped_before_the_request_for_another_pair_waits) {
 }
 
 TEST_F(ClaimTest, is_dropped_by_a_barrier_that_raises_instead_of_starting_over) {
-  ASSERT_TRUE(record.set_claim(setter.self));
+  ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   drop_claim(setter.self);
   EXPECT_FALSE(record.is_claimed_by(setter.self));
   drop_claim(setter.self);  // with none it does nothing

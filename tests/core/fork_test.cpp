@@ -64,7 +64,7 @@ TEST_F(ForkTest, claims_and_fat_records_of_the_vanished_hold_nobody_back) {
   vanished.start();
   vanished.read(*thing);
   other.start();
-  ASSERT_TRUE(thing->record(0).set_claim(other.self));
+  ASSERT_EQ(thing->record(0).set_claim(other.self), Claim::Set);
   finish_attempts_after_fork(&survivor.self);
   EXPECT_EQ(other.state(), State::Idle);
   EXPECT_EQ(thing->record(0).bits() & Record::kFat, 0U);

@@ -190,7 +190,7 @@ TEST_F(OwnershipTest, only_the_end_of_write_ownership_bumps_the_version) {
       const std::uint64_t before = version();
       ASSERT_EQ(request(thread, mode), Request::Granted);
       if (fat) {
-        ASSERT_TRUE(record.set_claim(waiter.self));
+        ASSERT_EQ(record.set_claim(waiter.self), Claim::Set);
       }
       EXPECT_EQ(version(), before);
       record.release(thread.self);
@@ -272,7 +272,7 @@ TEST_F(OwnershipTest, the_watched_bit_is_taken_by_the_release_of_a_write_and_by_
     Thread& writer = newcomer();
     ASSERT_EQ(watched.request(writer.self, Mode::Write, refusal), Request::Granted);
     if (fat) {
-      ASSERT_TRUE(watched.set_claim(readers[0]->self));
+      ASSERT_EQ(watched.set_claim(readers[0]->self), Claim::Set);
     }
     EXPECT_TRUE(watched.release(writer.self));
     watched.clear_claim(readers[0]->self);
@@ -286,7 +286,7 @@ TEST_F(OwnershipTest, the_view_of_outside_names_the_writer_and_nobody_else) {
     Thread& claimer = newcomer();
     ASSERT_EQ(request(thread, mode), Request::Granted);
     EXPECT_EQ(record.view().writer, is_write(mode) ? &thread.self : nullptr);
-    ASSERT_TRUE(record.set_claim(claimer.self));
+    ASSERT_EQ(record.set_claim(claimer.self), Claim::Set);
     EXPECT_EQ(record.view().writer, is_write(mode) ? &thread.self : nullptr);
     record.clear_claim(claimer.self);
     record.release(thread.self);

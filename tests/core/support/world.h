@@ -118,8 +118,10 @@ int Thread::call(Options options, Body body) {
     try {
       body();
       if (finish()) return attempt;
+      draw_age(self);
       abort();
     } catch (const Aborted&) {
+      draw_age(self);
       abort();
       if (attempt == options.max_attempts) throw;
       const Wait wait = wait_for_blocker(self);
