@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import bounds
+import imports
 import processes
 import variants
 from bounds import FREE_THREADED, Bound
@@ -96,6 +97,21 @@ def import_time(_: str, effort: Effort) -> None:
     )
 
 
+def hook(_: str, effort: Effort) -> None:
+    print(f"  {'':36}{'plain, µs':>14}{'÷ plain':>14}")
+    for uses, modules in ("uses stmpy", imports.USING_STMPY), ("does not", imports.NOT_USING_STMPY):
+        for module in modules:
+            with imports.importable(module) as name:
+                for cold in (False, True) if uses == "uses stmpy" else (False,):
+                    samples = alternate(imports.clocks(name, cold=cold), *effort)
+                    bound = bounds.COLD_IMPORT if cold else bounds.WARM_IMPORT
+                    label = f"{'cold' if cold else 'warm'}, {module.stem}, which {uses}"
+                    value = ratio(samples, imports.HOOK, imports.PLAIN)
+                    plain = statistics.median(samples[imports.PLAIN]) * 1e6
+                    judgement = (bound if uses == "uses stmpy" else bounds.UNRELATED_IMPORT).judge(value)
+                    print(f"  {label:36}{plain:14.0f}{value:14.2f}   {judgement}".rstrip())
+
+
 TABLES = [
     Table(
         "1,000 × o.x += 1 in one transaction",
@@ -127,6 +143,7 @@ TWO_THREADS = [
 FROM_OUTSIDE = [
     Table("memory of an object with three attributes", "memory", memory),
     Table("import stmpy", "import", import_time),
+    Table("imports through the hook", "import", hook),
 ]
 
 

@@ -45,3 +45,6 @@ CONTENDED_COUNTER = Bound(0.8, at_least=True)
 # From outside.
 MEMORY = Bound(2.5)
 IMPORT_MILLISECONDS = Bound(15)
+WARM_IMPORT = Bound(1.05, 1.15)
+COLD_IMPORT = Bound(2.0)
+UNRELATED_IMPORT = Bound(1.05)

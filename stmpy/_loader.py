@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import SourceFileLoader
+from importlib.util import cache_from_source
 
-from stmpy import _cache, _messages
+from stmpy import _cache, _messages, _pythons_cache
+from stmpy._runtime import mentions_stmpy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
     from stmpy.compiler import Compilation
-
-MENTION = b"stmpy"
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = tuple(_STANDARD_LIBRARY + name for name in ("site-packages", "dist-packages"))
@@ -57,7 +57,7 @@ class Finder:
     """The entry of `sys.meta_path`. The rule that was added last is asked first."""
 
     def __init__(self) -> None:
-        # Replaced, never changed: other threads may be in the middle of an import.
+        # The last one first. Replaced, never changed: other threads may be in the middle of an import.
         self.rules: tuple[Rule, ...] = ()
 
     def find_spec(
@@ -72,12 +72,15 @@ class Finder:
         if type(spec.loader) is SourceFileLoader:
             if rule.packages is not None or not _is_pythons_own(spec.loader.path):
                 spec.loader = CompilingLoader(fullname, spec.loader.path, rule)
-        elif _messages.tracing() and (rule.packages is not None or mentions_stmpy(spec)):
+        elif _messages.TRACING and (rule.packages is not None or source_mentions_stmpy(spec)):
             _messages.trace(fullname, f"not compiled: {why_left_alone(spec)}")
         return spec
 
     def rule_for(self, fullname: str) -> Rule | None:
-        return next((rule for rule in reversed(self.rules) if rule.covers(fullname)), None)
+        for rule in self.rules:
+            if rule.covers(fullname):
+                return rule
+        return None
 
     def _spec_of_others(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
@@ -95,22 +98,6 @@ class Finder:
         return None
 
 
-class _SourceNeeded(Exception):
-    """Python's own cache does not answer whether a module mentions stmpy, or says that it does."""
-
-
-class _PythonsCache(SourceFileLoader):
-    """Loads modules that do not mention stmpy from Python's own cache, as Python does, at no cost."""
-
-    def get_data(self, path: str) -> bytes:
-        if path == self.path:
-            raise _SourceNeeded
-        data = super().get_data(path)
-        if MENTION in data:
-            raise _SourceNeeded
-        return data
-
-
 class CompilingLoader(SourceFileLoader):
     """Loads a source file with its atomic functions compiled."""
 
@@ -120,7 +107,8 @@ class CompilingLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         try:
-            return self._get_code(fullname)
+            code = self._cached_code(fullname)
+            return self._new_code(fullname) if code is None else code
         except SyntaxError as error:
             raise error.with_traceback(None)  # noqa: B904  (it is the same error)
 
@@ -134,40 +122,52 @@ class CompilingLoader(SourceFileLoader):
         """The module as Python compiles it, from its own cache where that is up to date."""
         return super().get_code(fullname)
 
-    def compiled_code(self, fullname: str, source: bytes) -> CodeType | None:
-        """The module with its atomic functions compiled, from our cache where that is up to date."""
-        entry_path = self.entry_path()
-        entry = _cache.load(entry_path, source, self.path) if entry_path is not None else None
-        cached = entry is not None
-        if entry is None:
-            entry = _compile(source, self.path, compile_all=self.rule.compile_all)
-        if entry is None:
-            return self.pythons_code(fullname)
-        # A SyntaxError is raised here, before anything is said about the module or kept.
-        code = entry.code if entry.code is not None else self.pythons_code(fullname)
-        if not cached and entry_path is not None and not sys.dont_write_bytecode:
-            _cache.store(entry_path, source, entry, _mode(self.path))
-        _messages.tell(fullname, self.path, entry, cached=cached)
-        return code
-
     def entry_path(self) -> str | None:
         """Where this module's entry of the cache is, if it is to have one."""
         return _cache.path(self.path, compile_all=self.rule.compile_all) if self.rule.cache else None
 
-    def _get_code(self, fullname: str) -> CodeType | None:
-        by_mention = self.rule.packages is None
+    def may_compile(self, source: bytes) -> bool:
+        """Whether a source is one to look into: one that mentions stmpy, or that was asked for by name."""
+        return self.rule.packages is not None or mentions_stmpy(source)
+
+    def _cached_code(self, fullname: str) -> CodeType | None:
+        """The module from our cache, or if it does not mention stmpy from Python's: most imports end here."""
+        rule = self.rule
         try:
-            if by_mention:
-                return _PythonsCache(fullname, self.path).get_code(fullname)
-        except _SourceNeeded:
-            pass
+            pythons_path = cache_from_source(self.path)
+        except NotImplementedError:
+            return None
+        if rule.cache:
+            entry_path = _cache.beside(pythons_path, rule.compile_all)
+            if os.access(entry_path, os.R_OK):
+                entry = _cache.load(entry_path, self.path)
+                if entry is None:
+                    return None
+                code = entry.code if entry.code is not None else self.pythons_code(fullname)
+                _messages.tell(fullname, self.path, entry, cached=True)
+                return code
+        return _pythons_cache.unmentioning_code(self.path, pythons_path) if rule.packages is None else None
+
+    def _new_code(self, fullname: str) -> CodeType | None:
         try:
+            status = os.stat(self.path)
             source = self.get_data(self.path)
         except OSError:
             return self.pythons_code(fullname)
-        if by_mention and MENTION not in source:
+        entry_path = self.entry_path()
+        if not self.may_compile(source):
+            if entry_path is not None:
+                _cache.discard(entry_path)
             return self.pythons_code(fullname)
-        return self.compiled_code(fullname, source)
+        entry = _compile(source, self.path, compile_all=self.rule.compile_all)
+        if entry is None:
+            return self.pythons_code(fullname)
+        # A SyntaxError is raised here, before anything is said about the module or kept.
+        code = entry.code if entry.code is not None else self.pythons_code(fullname)
+        if entry_path is not None and not sys.dont_write_bytecode:
+            _cache.store(entry_path, source, entry, status)
+        _messages.tell(fullname, self.path, entry, cached=False)
+        return code
 
 
 def _compile(source: bytes, path: str, *, compile_all: bool) -> _cache.Entry | None:
@@ -189,15 +189,15 @@ def entry_of(compilation: Compilation, *, optimize: int = -1) -> _cache.Entry:
     )
 
 
-def mentions_stmpy(spec: ModuleSpec) -> bool:
+def source_mentions_stmpy(spec: ModuleSpec) -> bool:
     """Whether a module that is not ours to load has a source that mentions stmpy."""
     try:
         get_source = getattr(spec.loader, "get_source", None)
         if get_source is not None:
-            return MENTION.decode() in (get_source(spec.name) or "")
+            return "stmpy" in (get_source(spec.name) or "")
         if spec.origin is not None and spec.has_location:
             with open(spec.origin, "rb") as file:
-                return MENTION in file.read()
+                return mentions_stmpy(file.read())
     except (ImportError, OSError, SyntaxError):
         pass
     return False

@@ -9,11 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stmpy._cache import Entry
 
+TRACING = os.environ.get("STMPY_TRACE_IMPORTS", "0") not in ("", "0")
+
 _warned_no_compiler = False
-
-
-def tracing() -> bool:
-    return os.environ.get("STMPY_TRACE_IMPORTS", "0") not in ("", "0")
 
 
 def trace(fullname: str, what: str) -> None:
@@ -22,7 +20,7 @@ def trace(fullname: str, what: str) -> None:
 
 def tell(fullname: str, path: str, entry: Entry, *, cached: bool) -> None:
     """Says what became of a module that mentions stmpy; the same whether it came from the cache or not."""
-    if tracing():
+    if TRACING:
         trace(fullname, summary(entry) + (" (from the cache)" if cached else ""))
     if entry.diagnostics:
         _warn(fullname, path, entry)

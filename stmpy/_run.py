@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, SourcelessFileLoader
 from types import ModuleType
 
 from stmpy import hook
-from stmpy._loader import MENTION, CompilingLoader, Rule
+from stmpy._loader import CompilingLoader, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,12 +102,6 @@ def run_spawned_script(namespace: dict[str, Any]) -> None:
 class _ScriptLoader(CompilingLoader):
     """Loads a script. Python keeps no cache of those."""
 
-    def get_code(self, fullname: str) -> CodeType | None:
-        source = self.get_data(self.path)
-        if MENTION in source or self.rule.compile_all:
-            return self.compiled_code(fullname, source)
-        return self.pythons_code(fullname)
-
     def pythons_code(self, fullname: str) -> CodeType | None:
         return self.source_to_code(self.get_data(self.path), self.path)
 
@@ -115,7 +109,9 @@ class _ScriptLoader(CompilingLoader):
 def _script_loader(path: str, compile_all: bool, cache: bool) -> _ScriptLoader | SourcelessFileLoader:
     if path.endswith(".pyc"):
         return SourcelessFileLoader("__main__", path)
-    return _ScriptLoader("__main__", path, Rule(compile_all=compile_all, cache=cache))
+    whether_or_not_it_mentions_stmpy = ("__main__",) if compile_all else None
+    rule = Rule(whether_or_not_it_mentions_stmpy, compile_all=compile_all, cache=cache)
+    return _ScriptLoader("__main__", path, rule)
 
 
 def _main_spec(path: str) -> ModuleSpec | None:

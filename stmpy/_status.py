@@ -7,7 +7,7 @@ import platform
 import sys
 
 from stmpy import _barriers, _cache, _messages, hook
-from stmpy._loader import MENTION, CompilingLoader, entry_of, why_left_alone
+from stmpy._loader import CompilingLoader, entry_of, why_left_alone
 from stmpy._version import __version__
 
 
@@ -35,7 +35,7 @@ def describe_module(name: str) -> None:
         print(f"  not compiled: {why_left_alone(spec)}")
         return
     source = loader.get_data(loader.path)
-    if MENTION not in source:
+    if not loader.may_compile(source):
         print("  left to Python: it does not mention stmpy")
         return
     _describe_source(loader, source)
@@ -62,7 +62,7 @@ def _describe_source(loader: CompilingLoader, source: bytes) -> None:
     for diagnostic in compilation.diagnostics:
         print(f"  line {diagnostic.line}: {diagnostic.severity}: {diagnostic}")
     entry_path = loader.entry_path()
-    cached = entry_path is not None and _cache.load(entry_path, source, loader.path) is not None
+    cached = entry_path is not None and _cache.load(entry_path, loader.path) is not None
     print(f"  cache: {'up to date' if cached else 'no entry yet'}: {entry_path}")
 
 

@@ -63,7 +63,7 @@ def install(
     names = None if packages is None else tuple(packages)
     rule = _loader.Rule(names, compile_all=compile_all, cache=cache)
     with _changing_rules:
-        _finder.rules = (*_finder.rules, rule)
+        _finder.rules = (rule, *_finder.rules)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     return Handle(rule)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from stmpy import _cache, _messages, _tree
 from stmpy._diagnostics import Diagnostic
-from stmpy._loader import MENTION, entry_of
+from stmpy._loader import entry_of
+from stmpy._runtime import mentions_stmpy
 from stmpy._version import __version__
 
 TYPE_CHECKING = False
@@ -118,8 +119,9 @@ def _process(options: Options, place: _tree.Place) -> Outcome:
 
 def _process_module(options: Options, place: _tree.Place) -> Outcome:
     with open(place.source, "rb") as file:
+        status = os.fstat(file.fileno())
         source = file.read()
-    if MENTION not in source and not options.compile_all:
+    if not mentions_stmpy(source) and not options.compile_all:
         if options.tree is not None:
             _tree.write(place, options.tree, source, None)
         return Outcome(source.decode(errors="replace") if options.emit == "source" else "", [], False)
@@ -139,16 +141,18 @@ def _process_module(options: Options, place: _tree.Place) -> Outcome:
     if options.tree is not None:
         _tree.write(place, options.tree, source, code if compilation.changed else None)
     else:
-        _fill_cache(options, place.source, source, compilation)
+        _fill_cache(options, place.source, source, status, compilation)
     return Outcome("", messages, failed)
 
 
-def _fill_cache(options: Options, path: str, source: bytes, compilation: Compilation) -> None:
+def _fill_cache(
+    options: Options, path: str, source: bytes, status: os.stat_result, compilation: Compilation
+) -> None:
     entry_path = _cache.path(path, compile_all=options.compile_all, optimize=options.optimize)
     if entry_path is None:
         raise OSError("this Python keeps no caches (sys.implementation.cache_tag is not set)")
     entry = entry_of(compilation, optimize=options.optimize)
-    if not _cache.store(entry_path, source, entry, os.stat(path).st_mode):
+    if not _cache.store(entry_path, source, entry, status):
         raise OSError(f"cannot write {entry_path}")
 
 

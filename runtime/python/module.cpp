@@ -6,6 +6,7 @@
 #include "runtime/python/errors.h"
 #include "runtime/python/instance.h"
 #include "runtime/python/introspection.h"
+#include "runtime/python/module_bytes.h"
 #include "runtime/python/object.h"
 #include "runtime/python/object_wrappers.h"
 
@@ -43,6 +44,7 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(add_atomic(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
+  check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);
   share_functions(module.ptr(), compiled_methods);
   add_introspection(module);
 }

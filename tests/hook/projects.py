@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,18 @@ class Project:
         path.write_bytes(source)
         return path
 
-    def python(self, *arguments: object, status: int | None = 0, **environment: str) -> "Run":
-        """Runs Python. `status` is the exit status to be expected, None for any."""
+    def python(
+        self,
+        *arguments: object,
+        status: int | None = 0,
+        input: str | None = None,
+        before: Sequence[str] = (),
+        **environment: str,
+    ) -> "Run":
+        """Runs Python. `status` is the exit status to be expected, None for any; `before` goes in front."""
         process = subprocess.run(
-            [sys.executable, *map(str, arguments)],
+            [*before, sys.executable, *map(str, arguments)],
+            input=input,
             cwd=self.root,
             env=self.environment | environment,
             capture_output=True,

@@ -127,23 +127,84 @@ def test_an_entry_that_is_a_directory_is_no_error(bank):
     assert (run.out, run.err) == ("True\ncompiled\n", "")
 
 
-def test_parallel_builders_leave_whole_entries_and_nothing_else(bank):
-    bank.write("program.py", IMPORT + SHOW_TIER.format("bank"))
-    for path in bank.entries():
-        path.unlink()
+def test_16_builders_of_one_tree_leave_whole_entries_and_nothing_else(project):
+    names = [f"shop.bank{number}" for number in range(12)]
+    project.write("shop/__init__.py", "")
+    for name in names:
+        project.write(f"{name.replace('.', '/')}.py", BANK)
+    project.write(
+        "program.py",
+        f"""
+import stmpy.hook, sys, importlib
+input()
+modules = [importlib.import_module(name) for name in {names}]
+print(all("_stm_abi" in vars(module) for module in modules), "stmpy.compiler" in sys.modules)
+""",
+    )
     processes = [
         subprocess.Popen(
             [sys.executable, "program.py"],
-            cwd=bank.root,
-            env=bank.environment,
+            cwd=project.root,
+            env=project.environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(6)
+        for _ in range(16)
     ]
-    assert [process.communicate()[0] for process in processes] == ["compiled\n"] * 6
-    assert len(bank.entries()) == 1
-    assert bank.script(WAS_COMPILED_NOW).out == "False\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert {process.communicate()[0].split()[0] for process in processes} == {"True"}
+    assert {process.returncode for process in processes} == {0}
+    assert len(project.entries()) == len(names)
+    assert project.python("program.py", input="go\n").out == "True False\n"
+
+
+def test_a_tree_that_cannot_be_written_is_no_error(bank, unprivileged):
+    bank.write("program.py", WAS_COMPILED_NOW + SHOW_TIER.format("bank"))
+    bank.root.chmod(0o555)
+    run = bank.python("program.py", before=unprivileged)
+    assert (run.out, run.err) == ("True\ncompiled\n", "")
+    assert not bank.entries()
+
+
+def test_entries_of_a_tree_that_cannot_be_written_are_used(bank, unprivileged):
+    bank.write("program.py", WAS_COMPILED_NOW + SHOW_TIER.format("bank"))
+    bank.python("program.py")
+    # Not what the entry was stamped with: a new stamp could not be written either.
+    os.utime(bank.root / "bank.py", (1_000_000_000, 1_000_000_000))
+    (bank.root / "__pycache__").chmod(0o555)
+    run = bank.python("program.py", before=unprivileged)
+    assert (run.out, run.err) == ("False\ncompiled\n", "")
+
+
+def test_entries_that_cannot_be_read_are_no_error(bank, unprivileged):
+    bank.write("program.py", WAS_COMPILED_NOW + SHOW_TIER.format("bank"))
+    bank.python("program.py")
+    [entry] = bank.entries()
+    entry.chmod(0)
+    (bank.root / "__pycache__").chmod(0o555)
+    run = bank.python("program.py", before=unprivileged)
+    assert (run.out, run.err) == ("True\ncompiled\n", "")
+
+
+def test_the_entry_goes_when_the_module_has_nothing_to_do_with_stmpy_any_more(bank):
+    bank.script(IMPORT)
+    assert bank.entries("bank")
+    bank.write("bank.py", "VALUE = 1\n")
+    bank.script("import bank\n")
+    bank.script(IMPORT)
+    assert not bank.entries("bank")
+
+
+@pytest.mark.parametrize("flags", [["-O"], ["-OO"]])
+def test_docstrings_and_assertions_go_as_in_python(project, flags):
+    project.write("bank.py", BANK + "\n@atomic\ndef f(o):\n    'doc'\n    assert o.balance\n")
+    project.write("program.py", IMPORT + "print(bank.f.__doc__)\nbank.f(bank.Account(0))\n")
+    for _ in range(2):
+        assert project.python(*flags, "program.py").out == ("None\n" if flags == ["-OO"] else "doc\n")
 
 
 def test_entries_are_as_private_as_the_source(bank):
