@@ -2,15 +2,15 @@
 
 The finder asks the finders behind it and, where they found an ordinary source file, puts a loader of its own
 in place of theirs. That loader differs in `get_code` alone: the module's execution is importlib's, so no
-frame of ours is ever in a user's traceback. Everything else (zip archives, loaders that rewrite sources
-themselves, such as pytest's) is left alone: those modules run on the dynamic tier.
+frame of ours is ever in a user's traceback. Loaders of others go on loading what they load, from compiled
+text if they can (`_other_loaders`); the rest runs on the dynamic tier.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ExtensionFileLoader, NamespaceLoader, SourceFileLoader, SourcelessFileLoader
 from importlib.util import cache_from_source
 
 from stmpy import _cache, _messages, _pythons_cache
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
+    from typing import Any, TypeVar
 
     from stmpy.compiler import Compilation
 
+    _F = TypeVar("_F", bound=Any)
+
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_WITHOUT_SOURCES = (type, ExtensionFileLoader, SourcelessFileLoader, NamespaceLoader)
 _INSTALLED = tuple(_STANDARD_LIBRARY + name for name in ("site-packages", "dist-packages"))
 
 
@@ -52,6 +56,10 @@ class Rule:
             return True
         return any(fullname == package or fullname.startswith(f"{package}.") for package in self.packages)
 
+    def may_compile(self, source: bytes) -> bool:
+        """Whether a source is one to look into: one that mentions stmpy, or that was asked for by name."""
+        return self.packages is not None or mentions_stmpy(source)
+
 
 class Finder:
     """The entry of `sys.meta_path`. The rule that was added last is asked first."""
@@ -69,11 +77,12 @@ class Finder:
         rule = self.rule_for(fullname)
         if rule is None:
             return spec
-        if type(spec.loader) is SourceFileLoader:
-            if rule.packages is not None or not _is_pythons_own(spec.loader.path):
-                spec.loader = CompilingLoader(fullname, spec.loader.path, rule)
-        elif _messages.TRACING and (rule.packages is not None or source_mentions_stmpy(spec)):
-            _messages.trace(fullname, f"not compiled: {why_left_alone(spec)}")
+        loader = spec.loader
+        if type(loader) is SourceFileLoader:
+            if rule.packages is not None or not _is_pythons_own(loader.path):
+                spec.loader = CompilingLoader(fullname, loader.path, rule)
+        elif loader is not None and type(loader) not in _WITHOUT_SOURCES:
+            _take_over(spec, rule)
         return spec
 
     def rule_for(self, fullname: str) -> Rule | None:
@@ -98,6 +107,14 @@ class Finder:
         return None
 
 
+def as_importlibs_frame(function: _F) -> _F:
+    """Has Python leave the function's frame out of the traceback of a failed import, as importlib's are."""
+    function.__code__ = function.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+    return function
+
+
 class CompilingLoader(SourceFileLoader):
     """Loads a source file with its atomic functions compiled."""
 
@@ -105,18 +122,13 @@ class CompilingLoader(SourceFileLoader):
         super().__init__(fullname, path)
         self.rule = rule
 
+    @as_importlibs_frame
     def get_code(self, fullname: str) -> CodeType | None:
         try:
             code = self._cached_code(fullname)
             return self._new_code(fullname) if code is None else code
         except SyntaxError as error:
             raise error.with_traceback(None)  # noqa: B904  (it is the same error)
-
-    # Python leaves importlib's frames out of the traceback of a SyntaxError if the last of them has this
-    # name: ours is one of them.
-    get_code.__code__ = get_code.__code__.replace(
-        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
-    )
 
     def pythons_code(self, fullname: str) -> CodeType | None:
         """The module as Python compiles it, from its own cache where that is up to date."""
@@ -125,10 +137,6 @@ class CompilingLoader(SourceFileLoader):
     def entry_path(self) -> str | None:
         """Where this module's entry of the cache is, if it is to have one."""
         return _cache.path(self.path, compile_all=self.rule.compile_all) if self.rule.cache else None
-
-    def may_compile(self, source: bytes) -> bool:
-        """Whether a source is one to look into: one that mentions stmpy, or that was asked for by name."""
-        return self.rule.packages is not None or mentions_stmpy(source)
 
     def _cached_code(self, fullname: str) -> CodeType | None:
         """The module from our cache, or if it does not mention stmpy from Python's: most imports end here."""
@@ -155,11 +163,11 @@ class CompilingLoader(SourceFileLoader):
         except OSError:
             return self.pythons_code(fullname)
         entry_path = self.entry_path()
-        if not self.may_compile(source):
+        if not self.rule.may_compile(source):
             if entry_path is not None:
                 _cache.discard(entry_path)
             return self.pythons_code(fullname)
-        entry = _compile(source, self.path, compile_all=self.rule.compile_all)
+        entry = _entry_for(source, self.path, self.rule)
         if entry is None:
             return self.pythons_code(fullname)
         # A SyntaxError is raised here, before anything is said about the module or kept.
@@ -170,23 +178,33 @@ class CompilingLoader(SourceFileLoader):
         return code
 
 
-def _compile(source: bytes, path: str, *, compile_all: bool) -> _cache.Entry | None:
+def _entry_for(source: bytes, path: str, rule: Rule) -> _cache.Entry | None:
     # Nothing, and a warning, where the compiler itself cannot be loaded.
     try:
         from stmpy.compiler import compile_source
     except ImportError as error:
         _messages.warn_no_compiler(error)
         return None
-    return entry_of(compile_source(source, path, compile_all=compile_all))
+    return entry_of(compile_source(source, path, compile_all=rule.compile_all))
 
 
 def entry_of(compilation: Compilation, *, optimize: int = -1) -> _cache.Entry:
     """What the cache keeps of a compilation."""
-    return _cache.Entry(
-        compilation.code(optimize=optimize) if compilation.changed else None,
-        tuple((*diagnostic,) for diagnostic in compilation.diagnostics),
-        len(compilation.report),
-    )
+    return entry_with(compilation.code(optimize=optimize) if compilation.changed else None, compilation)
+
+
+def entry_with(code: CodeType | None, compilation: Compilation) -> _cache.Entry:
+    """The same, with the code that was made of it."""
+    diagnostics = tuple((*diagnostic,) for diagnostic in compilation.diagnostics)
+    return _cache.Entry(code, diagnostics, len(compilation.report))
+
+
+def _take_over(spec: ModuleSpec, rule: Rule) -> None:
+    from stmpy._other_loaders import compile_through
+
+    if not compile_through(spec, rule):
+        if _messages.TRACING and (rule.packages is not None or source_mentions_stmpy(spec)):
+            _messages.trace(spec.name, f"not compiled: {why_left_alone(spec)}")
 
 
 def source_mentions_stmpy(spec: ModuleSpec) -> bool:

@@ -15,7 +15,8 @@ _warned_no_compiler = False
 
 
 def trace(fullname: str, what: str) -> None:
-    print(f"stmpy: {fullname}: {what}", file=sys.stderr)
+    if TRACING:
+        print(f"stmpy: {fullname}: {what}", file=sys.stderr)
 
 
 def tell(fullname: str, path: str, entry: Entry, *, cached: bool) -> None:

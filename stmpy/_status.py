@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sys
+from zipimport import zipimporter
 
 from stmpy import _barriers, _cache, _messages, hook
-from stmpy._loader import CompilingLoader, entry_of, why_left_alone
+from stmpy._loader import CompilingLoader, Rule, entry_of, why_left_alone
+from stmpy._other_loaders import ZipLoader
 from stmpy._version import __version__
 
 
@@ -31,21 +33,23 @@ def describe_module(name: str) -> None:
         sys.exit(f"{name}: no such module")
     print(f"{name}: {spec.origin or 'no file'}")
     loader = spec.loader
-    if not isinstance(loader, CompilingLoader):
+    if isinstance(loader, (CompilingLoader, ZipLoader)):
+        source = loader.get_data(loader.path)
+        if loader.rule.may_compile(source):
+            _describe_source(source, loader.path, loader.rule)
+            _describe_entry(loader)
+            return
+    elif not (isinstance(loader, zipimporter) and spec.origin and spec.origin.endswith(".py")):
         print(f"  not compiled: {why_left_alone(spec)}")
         return
-    source = loader.get_data(loader.path)
-    if not loader.may_compile(source):
-        print("  left to Python: it does not mention stmpy")
-        return
-    _describe_source(loader, source)
+    print("  left to Python: it does not mention stmpy")
 
 
-def _describe_source(loader: CompilingLoader, source: bytes) -> None:
+def _describe_source(source: bytes, path: str, rule: Rule) -> None:
     try:
         from stmpy.compiler import compile_source
 
-        compilation = compile_source(source, loader.path, compile_all=loader.rule.compile_all)
+        compilation = compile_source(source, path, compile_all=rule.compile_all)
         compilation.code()
     except SyntaxError as error:
         print(f"  not compiled: Python refuses it: {error}")
@@ -61,8 +65,14 @@ def _describe_source(loader: CompilingLoader, source: bytes) -> None:
         )
     for diagnostic in compilation.diagnostics:
         print(f"  line {diagnostic.line}: {diagnostic.severity}: {diagnostic}")
-    entry_path = loader.entry_path()
-    cached = entry_path is not None and _cache.load(entry_path, loader.path) is not None
+
+
+def _describe_entry(loader: CompilingLoader | ZipLoader) -> None:
+    entry_path = loader.entry_path() if isinstance(loader, CompilingLoader) else None
+    if entry_path is None:
+        print("  cache: none: it is compiled at each import")
+        return
+    cached = _cache.load(entry_path, loader.path) is not None
     print(f"  cache: {'up to date' if cached else 'no entry yet'}: {entry_path}")
 
 

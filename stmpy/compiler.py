@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -56,19 +57,35 @@ class Compilation:
             self._codes[optimize] = self._compile(optimize)
         return self._codes[optimize]
 
-    def _compile(self, optimize: int) -> CodeType:
+    def code_by(self, make: Callable[[str], CodeType]) -> CodeType:
+        """The code object that `make` makes of `source`, with all positions put back into the user's source.
+
+        For those who do more with a module's text than Python does: `make` is their way to compile it. What
+        they say about it in warnings is put back, too.
+        """
         if self._position_map is None:
-            return compile(self._original, self._filename, "exec", dont_inherit=True, optimize=optimize)
+            return make(self.source)
         functions = ((function["line"], function["name"].rpartition(".")[2]) for function in self.report)
         restorer = Restorer(self.source, self._position_map, functions)
         with _recording_warnings, warnings.catch_warnings(record=True) as recorded:
             warnings.simplefilter("always")
-            code = compile(self.source, self._filename, "exec", dont_inherit=True, optimize=optimize)
+            code = make(self.source)
         for warning in recorded:
             ours = warning.filename == self._filename
             line = restorer.line(warning.lineno) if ours else warning.lineno
             warnings.warn_explicit(warning.message, warning.category, warning.filename, line)
         return restorer.code(code)
+
+    def plain(self) -> Compilation:
+        """The same source, left as it is."""
+        text = self._original if isinstance(self._original, str) else _compiler.decode(self._original)
+        return Compilation(self._original, self._filename, text, self.diagnostics, [])
+
+    def _compile(self, optimize: int) -> CodeType:
+        def make(text: str | bytes) -> CodeType:
+            return compile(text, self._filename, "exec", dont_inherit=True, optimize=optimize)
+
+        return self.code_by(make) if self.changed else make(self._original)
 
 
 def compile_source(
@@ -84,6 +101,17 @@ def compile_source(
     nothing but CPython's SyntaxError, for bytes that are no text; a text that is not Python raises it in
     `.code()`.
     """
+    compilation = translate(source, filename, compile_all=compile_all)
+    if compilation.changed:
+        try:
+            compilation.code()
+        except Exception as refusal:
+            return _refused_by_python(compilation.plain(), refusal)
+    return compilation
+
+
+def translate(source: str | bytes, filename: str, *, compile_all: bool) -> Compilation:
+    """`compile_source`, but for asking Python what it thinks of the text."""
     refusal: Diagnostic | None = None
     try:
         text = source if isinstance(source, str) else _compiler.decode(source)
@@ -98,32 +126,23 @@ def compile_source(
     diagnostics = [
         Diagnostic(d.severity, d.code, d.line, d.column, d.message, d.hint or "") for d in result.diagnostics
     ]
-    plain = Compilation(source, filename, text, diagnostics, [])
     if not result.changed:
-        return plain
-    compilation = Compilation(
-        source, filename, result.source, diagnostics, result.report, result.position_map
-    )
+        return Compilation(source, filename, text, diagnostics, [])
+    return Compilation(source, filename, result.source, diagnostics, result.report, result.position_map)
+
+
+def _refused_by_python(plain: Compilation, refusal: Exception) -> Compilation:
     try:
-        compilation.code()
-    except Exception as refusal:
-        if _is_python(plain):
-            diagnostics.append(_refusal("STM903", f"Python does not accept the compiled text: {refusal}"))
-        return plain
-    return compilation
+        plain.code()
+    except Exception:
+        return plain  # it is no Python: the error is for whoever asks for the code
+    plain.diagnostics.append(_refusal("STM903", f"Python does not accept the compiled text: {refusal}"))
+    return plain
 
 
 def _refusal(code: str, reason: str) -> Diagnostic:
     hint = "the module runs uncompiled, with the same results; please report it with the module's source"
     return Diagnostic("error", code, 1, 0, reason, hint)
-
-
-def _is_python(plain: Compilation) -> bool:
-    try:
-        plain.code()
-    except Exception:
-        return False
-    return True
 
 
 def _decoded_by_python(source: str | bytes, filename: str) -> str:

@@ -56,7 +56,9 @@ def install(
     it, every module that mentions stmpy is compiled. `compile_all` treats each function of those modules as
     `@stmpy.compiled`. `cache=False` neither reads nor writes compiled modules under ``__pycache__``.
 
-    Installations stack: of those that cover a module, the last one decides.
+    Installations stack: of those that cover a module, the last one decides. An installation comes before all
+    import hooks that are there by then, and gives their loaders compiled text; a hook that is installed later
+    may keep modules to itself.
     """
     if isinstance(packages, str):
         raise TypeError(f"packages must be names of modules, as in [{packages!r}], not one string")
@@ -64,8 +66,9 @@ def install(
     rule = _loader.Rule(names, compile_all=compile_all, cache=cache)
     with _changing_rules:
         _finder.rules = (rule, *_finder.rules)
-        if _finder not in sys.meta_path:
-            sys.meta_path.insert(0, _finder)
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        sys.meta_path.insert(0, _finder)
     return Handle(rule)
 
 

@@ -13,16 +13,52 @@ def zipped_bank(project):
     return project
 
 
-def test_modules_in_zip_archives_run_uncompiled(zipped_bank):
-    program = "import sys; sys.path.insert(0, 'bank.zip')\nimport stmpy.hook, bank\n"
-    show = "print(type(bank.__loader__).__name__, bank.total(bank.Account(3)))\n"
-    assert zipped_bank.script(program + show + SHOW_TIER.format("bank")).out == "zipimporter 3\ndynamic\n"
+FROM_ARCHIVE = "import sys; sys.path.insert(0, 'bank.zip')\nimport stmpy.hook, bank\n"
 
 
-def test_trace_says_that_an_archive_is_left_alone(zipped_bank):
-    program = "import sys; sys.path.insert(0, 'bank.zip')\nimport stmpy.hook, bank\n"
-    run = zipped_bank.script(program, STMPY_TRACE_IMPORTS="1")
-    assert "bank: not compiled: it is loaded by zipimport.zipimporter" in run.err
+def test_modules_in_zip_archives_are_compiled(zipped_bank):
+    show = """
+import inspect, pkgutil, zipimport
+print(isinstance(bank.__loader__, zipimport.zipimporter), bank.total(bank.Account(3)))
+print(inspect.getsource(bank.transfer) in pkgutil.get_data("bank", "bank.py").decode())
+"""
+    assert (
+        zipped_bank.script(FROM_ARCHIVE + show + SHOW_TIER.format("bank")).out == "True 3\nTrue\ncompiled\n"
+    )
+
+
+def test_tracebacks_into_archives_show_their_source(zipped_bank):
+    program = """
+import sys; sys.path.insert(0, 'bank.zip')
+{}
+import bank, traceback
+try:
+    bank.transfer(1, 2, 3)
+except AttributeError:
+    traceback.print_exc()
+"""
+    plain = zipped_bank.script(program.format("")).err
+    assert zipped_bank.script(program.format("import stmpy.hook")).err == plain
+    assert "if src.balance < amount" in plain
+
+
+def test_packages_in_archives_are_compiled(project):
+    with zipfile.ZipFile(project.root / "lib.zip", "w") as archive:
+        archive.writestr("in/shop/__init__.py", BANK)
+        archive.writestr("in/shop/money.py", BANK)
+        archive.writestr("in/plain.py", "VALUE = 1\n")
+    path = "import sys; sys.path.insert(0, 'lib.zip/in')"
+    for module in "shop", "shop.money":
+        assert project.tier_of(module, before=path) == "compiled"
+    assert project.tier_of("plain", before=path) == "dynamic"
+
+
+def test_a_syntax_error_in_an_archive_is_pythons_own(project):
+    with zipfile.ZipFile(project.root / "bank.zip", "w") as archive:
+        archive.writestr("bank.py", BANK + "x = = 1\n")
+    with_hook = project.script(FROM_ARCHIVE, status=1).err
+    without = project.script(FROM_ARCHIVE.replace("stmpy.hook, ", ""), status=1).err
+    assert with_hook.splitlines()[-3:] == without.splitlines()[-3:]
 
 
 def test_archives_of_ahead_of_time_compiled_modules_are_compiled(bank):
@@ -34,81 +70,77 @@ def test_archives_of_ahead_of_time_compiled_modules_are_compiled(bank):
     assert bank.script(program).out == "compiled\n"
 
 
-TEST_MODULE = (
+CHECKED = (
     BANK
     + """
-def test_transfer():
-    a, b = Account(5), Account(6)
-    transfer(a, b, 2)
-    assert a.balance == 4
+@atomic
+def withdraw(account: Account, amount: int) -> int:
+    account.balance = account.balance - amount
+    return account.balance
 """
 )
 
-
-@pytest.mark.parametrize("where", ["in the tests", "before the tests", "not at all"])
-def test_pytest_rewrites_assertions_in_modules_with_atomic_code(project, where):
-    project.write("test_bank.py", ("import stmpy.hook\n" if where == "in the tests" else "") + TEST_MODULE)
-    if where == "before the tests":
-        project.write("conftest.py", "import stmpy.hook\n")
-    run = project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_bank.py", status=1)
-    assert "assert 3 == 4" in run.out
-    assert "where 3 = <test_bank.Account" in run.out
+CHECKING = {
+    "typeguard": "from typeguard import install_import_hook; install_import_hook('shop')",
+    "beartype": "from beartype.claw import beartype_package; beartype_package('shop')",
+}
 
 
-def test_modules_under_test_are_compiled_under_pytest(bank):
-    bank.write("conftest.py", "import stmpy.hook\n")
-    bank.write("test_it.py", "import bank\ndef test_tier():\n    assert '_stm_abi' in vars(bank)\n")
-    bank.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py")
-
-
-def test_status_names_pytests_loader(project):
-    project.write("conftest.py", "import stmpy.hook\n")
-    project.write("test_bank.py", BANK + "\ndef test_it():\n    pass\n")
-    run = project.python("-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", STMPY_TRACE_IMPORTS="1")
-    assert "test_bank: not compiled: it is loaded by _pytest.assertion.rewrite" in run.out + run.err
-
-
-@pytest.mark.parametrize("order", ["stmpy first", "stmpy last"])
-def test_typeguard_still_checks_what_it_was_asked_to(project, order):
-    pytest.importorskip("typeguard")
-    project.write("bank.py", BANK + "\ndef checked(x: int) -> int:\n    return x\n")
-    installs = ["import stmpy.hook", "from typeguard import install_import_hook; install_import_hook('bank')"]
-    if order == "stmpy last":
-        installs.reverse()
-    program = (
-        "\n".join(installs)
-        + """
-import bank
-print(bank.total(bank.Account(2), bank.Account(3)))
-try:
-    bank.checked("text")
-except Exception as error:
-    print(type(error).__name__)
-"""
-    )
-    assert project.script(program).out == "5\nTypeCheckError\n"
-
-
-@pytest.mark.parametrize("order", ["stmpy first", "stmpy last"])
-def test_beartype_still_checks_what_it_was_asked_to(project, order):
-    pytest.importorskip("beartype")
+@pytest.fixture(params=CHECKING)
+def checker(request, project):
+    pytest.importorskip(request.param)
     project.write("shop/__init__.py", "")
-    project.write("shop/bank.py", BANK + "\ndef checked(x: int) -> int:\n    return x\n")
-    installs = ["import stmpy.hook", "from beartype.claw import beartype_package; beartype_package('shop')"]
-    if order == "stmpy last":
-        installs.reverse()
+    project.write("shop/bank.py", CHECKED)
+    return request.param
+
+
+@pytest.mark.parametrize("order", ["stmpy last", "stmpy first, and again"])
+@pytest.mark.parametrize("time", ["at first", "again"])
+def test_type_checkers_check_compiled_functions(project, checker, order, time):
+    installs = [CHECKING[checker], "import stmpy.hook"]
+    if order == "stmpy first, and again":
+        installs = ["import stmpy.hook", CHECKING[checker], "stmpy.hook.install()"]
     program = (
         "\n".join(installs)
         + """
 from shop import bank
-print(bank.total(bank.Account(2), bank.Account(3)))
+print(bank.withdraw(bank.Account(5), 3))
 try:
-    bank.checked("text")
+    bank.withdraw(bank.Account(5), "text")
 except Exception as error:
-    print('beartype' in type(error).__module__)
+    print(type(error).__name__)
 """
     )
-    assert project.script(program).out == "5\nTrue\n"
+    expected = {"typeguard": "TypeCheckError", "beartype": "BeartypeCallHintParamViolation"}[checker]
+    # A cache that the checker filled without the compiler, or the compiler's without it, is not mistaken.
+    for line in installs[:2] if time == "again" else []:
+        project.script(f"{line}\nfrom shop import bank\n")
+    run = project.script(program + SHOW_TIER.format("bank"))
+    assert run.out == f"2\n{expected}\ncompiled\n"
+    plain = project.script(
+        "from shop import bank\nbank.withdraw(bank.Account(5), 1.5)\n" + SHOW_TIER.format("bank")
+    )
+    assert plain.out == "dynamic\n"
+
+
+def test_tracebacks_show_the_source_under_a_type_checker(project, checker):
+    program = CHECKING[checker] + "\n{}\nfrom shop import bank\nbank.total(None)\n"
+    failing = program + "bank.withdraw(bank.Account(None), 1)\n"
+    shown = [project.script(failing.format(hook), status=1).err for hook in ("", "import stmpy.hook")]
+    assert shown[0] == shown[1]
+
+
+def test_a_type_checker_that_comes_last_is_not_disabled(project, checker):
+    program = f"import stmpy.hook\n{CHECKING[checker]}\nfrom shop import bank\n"
+    run = project.script(program + "bank.withdraw(bank.Account(5), 'text')\n", status=1)
+    assert f"{checker}." in run.err
+
+
+def test_type_checkers_keep_their_caches_of_other_modules(project, checker):
+    project.write("shop/plain.py", "def f(x: int) -> int:\n    return x\n")
+    program = f"import stmpy.hook\n{CHECKING[checker]}\nimport shop.plain\n"
+    project.script(program)
+    assert list((project.root / "shop" / "__pycache__").glob(f"plain.*{checker}*"))
 
 
 def test_coverage_counts_the_lines_of_the_source(bank):
@@ -161,24 +193,54 @@ print(bank.total(bank.Account(2)))
     assert bank.script(program + SHOW_TIER.format("bank")).out == "2\ndynamic\n"
 
 
-def test_loaders_that_make_their_own_sources_are_left_alone(bank):
-    program = """
-import stmpy.hook, sys, importlib.util, importlib.machinery
+LOADER = """
+import {hook}sys, importlib.util, importlib.machinery
 class Loader(importlib.machinery.SourceFileLoader):
-    def get_data(self, path):
-        return super().get_data(path) + b"\\nMADE = 1\\n"
-    def path_stats(self, path):
-        raise OSError
+{loader}
 class Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name == "bank":
             return importlib.util.spec_from_file_location(name, "bank.py", loader=Loader(name, "bank.py"))
-sys.meta_path.insert(1, Finder)
+sys.meta_path.insert({place}, Finder)
 import bank
-print(bank.MADE)
 """
-    assert bank.script(program + SHOW_TIER.format("bank")).out == "1\ndynamic\n"
+
+
+def test_loaders_that_make_their_own_sources_give_them_to_the_compiler(bank):
+    loader = "    def get_data(self, path):\n        return super().get_data(path) + b'\\nMADE = 1\\n'"
+    program = LOADER.format(hook="stmpy.hook, ", loader=loader, place=1) + "print(bank.MADE)\n"
+    assert bank.script(program + SHOW_TIER.format("bank")).out == "1\ncompiled\n"
+
+
+def test_a_loader_that_fails_on_compiled_text_gets_its_own(bank):
+    loader = """
+    @staticmethod
+    def source_to_code(data, path, *arguments, **options):
+        if b"_barriers" in data:
+            raise RuntimeError("what is this?")
+        return compile(data, path, "exec")
+"""
+    program = LOADER.format(hook="stmpy.hook, ", loader=loader, place=1) + SHOW_TIER.format("bank")
+    run = bank.script(program, STMPY_TRACE_IMPORTS="1")
+    assert run.out == "dynamic\n"
+    assert "bank: not compiled: its loader fails on the compiled text with RuntimeError" in run.err
+
+
+def test_loaders_that_do_everything_themselves_are_left_alone_and_told(bank):
+    program = LOADER.replace("importlib.machinery.SourceFileLoader", "importlib.abc.Loader").format(
+        hook="stmpy.hook, importlib.abc, ",
+        loader="""
+    def __init__(self, name, path):
+        pass
+    def exec_module(self, module):
+        exec(open("bank.py").read(), module.__dict__)
+""",
+        place=1,
+    )
+    run = bank.script(program + SHOW_TIER.format("bank"), STMPY_TRACE_IMPORTS="1")
+    assert run.out == "dynamic\n"
+    assert "bank: not compiled: it is loaded by __main__.Loader" in run.err
 
 
 def test_finders_of_the_old_kind_are_passed_over(bank):

@@ -43,10 +43,11 @@ def test_a_directory_is_run_as_python_runs_it(project):
     assert run(project, "app", "x").out == plain.replace("dynamic", "compiled")
 
 
-def test_an_archive_is_run_uncompiled(project):
+def test_an_archive_is_compiled(project):
     with zipfile.ZipFile(project.root / "app.zip", "w") as archive:
         archive.writestr("__main__.py", WITH_MAIN + TIER + "import sys\nprint(sys.argv, sys.path[0])\n")
-    assert run(project, "app.zip", "x").out == project.python("app.zip", "x").out
+    plain = project.python("app.zip", "x").out
+    assert run(project, "app.zip", "x").out == plain.replace("dynamic", "compiled") != plain
 
 
 def test_compile_all_compiles_functions_that_are_not_atomic(project):

@@ -46,11 +46,19 @@ def test_a_module_with_nothing_to_compile_says_so(project):
     assert "nothing in it to compile" in status(project, "shop")
 
 
-def test_a_module_that_others_load_says_by_whom(project):
+def test_a_module_in_an_archive_is_compiled_without_a_cache(project):
     with zipfile.ZipFile(project.root / "bank.zip", "w") as archive:
         archive.writestr("bank.py", BANK)
-    shown = status(project, "bank", PYTHONPATH=project.environment["PYTHONPATH"] + ":bank.zip")
-    assert "zipimporter" in shown
+        archive.writestr("plain.py", "")
+    path = project.environment["PYTHONPATH"] + ":bank.zip"
+    shown = status(project, "bank", PYTHONPATH=path)
+    assert "1 function compiled" in shown and "compiled at each import" in shown
+    assert "does not mention stmpy" in status(project, "plain", PYTHONPATH=path)
+
+
+def test_a_module_that_has_no_source_says_by_whom_it_is_loaded(bank):
+    bank.python("-c", "import py_compile; py_compile.compile('bank.py', 'only.pyc')")
+    assert "SourcelessFileLoader" in status(bank, "only")
 
 
 def test_a_module_that_is_not_python_says_so(project):
