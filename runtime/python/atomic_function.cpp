@@ -69,12 +69,19 @@ int set_annotations(PyObject* self, PyObject* value, void*) {
                : PyDict_DelItemString(dict.get(), "__annotations__");
 }
 
+// What a debugger asks for when it is told to stop in the function.
+PyObject* get_from_function(PyObject* self, void* name) {
+  return PyObject_GetAttrString(atomic_of(self)->function, static_cast<const char*>(name));
+}
+
 PyMethodDef methods[] = {
     {"__reduce__", reduce, METH_NOARGS, "Helper for pickle."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef getsets[] = {
     {"__annotations__", get_annotations, set_annotations, nullptr, nullptr},
+    {"__code__", get_from_function, nullptr, nullptr, const_cast<char*>("__code__")},
+    {"__globals__", get_from_function, nullptr, nullptr, const_cast<char*>("__globals__")},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -143,24 +143,6 @@ def test_type_checkers_keep_their_caches_of_other_modules(project, checker):
     assert list((project.root / "shop" / "__pycache__").glob(f"plain.*{checker}*"))
 
 
-def test_coverage_counts_the_lines_of_the_source(bank):
-    pytest.importorskip("coverage")
-    program = "from bank import Account, transfer\ntransfer(Account(5), Account(6), 2)\n"
-    measured = []
-    for hook in "", "import stmpy.hook":
-        bank.write("program.py", hook + "\n" + program)
-        bank.python("-m", "coverage", "run", "--branch", "--include=bank.py", "program.py")
-        bank.python("-m", "coverage", "json", "-o", "coverage.json")
-        measured.append(
-            bank.python(
-                "-c",
-                "import json; f = json.load(open('coverage.json'))['files']['bank.py'];"
-                "print(f['executed_lines'], f['missing_lines'], f['missing_branches'])",
-            ).out
-        )
-    assert measured[0] == measured[1]
-
-
 def test_finders_that_were_there_first_are_asked(bank):
     # As editable installs do it.
     program = f"""

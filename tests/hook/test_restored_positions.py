@@ -261,22 +261,6 @@ print(sorted({line for _, _, line in code.co_lines() if line}))
     assert bank.python("-X", "no_debug_ranges", "program.py").out == f"{{(None, None)}}\n{lines}\n"
 
 
-def test_tracing_tools_see_the_source_lines(bank):
-    program = """
-import sys, bank, inspect
-lines = set()
-def trace(frame, event, argument):
-    if frame.f_code.co_filename == bank.__file__:
-        lines.add(frame.f_lineno)
-    return trace
-sys.settrace(trace)
-bank.transfer(bank.Account(5), bank.Account(6), 2)
-sys.settrace(None)
-print(sorted(lines))
-"""
-    assert bank.script("import stmpy.hook\n" + program).out == bank.script(program).out
-
-
 def test_deep_nesting_of_functions_is_restored(project):
     depth = 15
     source = "from stmpy import atomic\n@atomic\ndef f(o):\n"
