@@ -7,6 +7,7 @@
 #include "analysis/scopes.h"
 #include "rewrite/accesses.h"
 #include "rewrite/barriers.h"
+#include "rewrite/blocks.h"
 #include "rewrite/prologue.h"
 #include "syntax/antlr_lock.h"
 #include "syntax/deep_stack.h"
@@ -51,6 +52,8 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
   // rewriting
   BarrierNames names(source, tokens);
   Edits edits;
+  // Where both change one place, the blocks' lines go around what the accesses become.
+  rewrite_blocks(source, lines, tree->tokens(), code.blocks, names, edits);
   for (const CompiledFunction& function : code.functions) {
     rewrite_accesses(source, lines, function.accesses, names, edits);
     if (function.is_inner_block) {

@@ -5,6 +5,10 @@ Compiled code starts with ``from stmpy._barriers import abi_N, …`` where N is 
 """
 
 from stmpy._runtime import (
+    block_aborted,
+    block_attempts,
+    block_begin,
+    block_saved,
     iadd,
     iand,
     ifloordiv,
@@ -23,7 +27,9 @@ from stmpy._runtime import (
     open_read,
     open_update,
     open_write,
+    unbound,
 )
+from stmpy._runtime import current_transaction as transaction
 from stmpy._version import __version__
 
 ABI = 1
@@ -32,6 +38,10 @@ abi_1 = ABI
 __all__ = [
     "ABI",
     "abi_1",
+    "block_aborted",
+    "block_attempts",
+    "block_begin",
+    "block_saved",
     "iadd",
     "iand",
     "ifloordiv",
@@ -50,6 +60,8 @@ __all__ = [
     "open_read",
     "open_update",
     "open_write",
+    "transaction",
+    "unbound",
 ]
 
 

@@ -1,5 +1,6 @@
 #include "analysis/atomic_code.h"
 
+#include <algorithm>
 #include <set>
 
 #include "analysis/decorators.h"
@@ -12,7 +13,8 @@ namespace {
 struct Surroundings {
   Scope* scope;
   std::string prefix;                      // of qualified names
-  const std::string* enclosing = nullptr;  // the name of the compiled function around, if any
+  std::string function;                    // the qualified name of the function around
+  const std::string* enclosing = nullptr;  // the same where it is compiled
 };
 
 struct Marking {
@@ -38,7 +40,9 @@ class Finder {
         if (rule_of(*node.children[1]) == Rules::RuleFunction_definition) {
           return visit_function(*node.children[1], around, {}, true);
         }
-        return visit(*node.children[1], around);
+        return visit_children(*node.children[1], around);
+      case Rules::RuleWith_statement:
+        return visit_with(node, around);
       case Rules::RuleFile:
       case Rules::RuleStatement:
       case Rules::RuleBlock:
@@ -47,17 +51,19 @@ class Finder {
       case Rules::RuleFor_statement:
       case Rules::RuleTry_statement:
       case Rules::RuleExcept_clause:
-      case Rules::RuleWith_statement:
       case Rules::RuleMatch_statement:
       case Rules::RuleCase_block:
-        for (const Node* child : node.children) visit(*child, around);
-        return;
+        return visit_children(node, around);
       default:
         return;
     }
   }
 
  private:
+  void visit_children(const Node& node, const Surroundings& around) {
+    for (const Node* child : node.children) visit(*child, around);
+  }
+
   std::string_view text(const Token& token) const { return token.text(source_); }
 
   void report(const Rule& rule, uint32_t offset, std::string message) {
@@ -126,18 +132,85 @@ class Finder {
       reason = std::string("in ").append(*around.enclosing);
     } else if (compile_all_) {
       reason = "compile_all";
+    } else if (holds_block(*node.children.back(), scope)) {
+      reason = "with atomic()";
     }
     if (!reason.empty()) {
       const bool is_inner_block = marking.names_itself && around.scope->kind == Scope::Kind::function;
       found_.functions.push_back({&node, &scope, qualified, reason, is_inner_block, {}});
     }
-    const Surroundings inside{&scope, qualified + ".<locals>.", reason.empty() ? nullptr : &qualified};
+    const Surroundings inside{&scope, qualified + ".<locals>.", qualified,
+                              reason.empty() ? nullptr : &qualified};
     visit(*node.children.back(), inside);
   }
 
   void visit_class(const Node& node, const Surroundings& around) {
     const std::string prefix = around.prefix + std::string(text(*token_of(*node.children[1]))) + ".";
-    visit(*node.children.back(), {&scopes_.of(node), prefix, around.enclosing});
+    visit(*node.children.back(), {&scopes_.of(node), prefix, around.function, around.enclosing});
+  }
+
+  // The items that are calls of `atomic`.
+  AtomicBlock block_of(const Node& node, const Scope& scope) {
+    AtomicBlock block{&node, &scope, items_of(node), {}};
+    for (WithItem& item : block.with.items) {
+      const DecoratorPath path = path_of(unbracketed(*item.expression));
+      item.atomic = path.called && meaning_of(path, scope) == Meaning::atomic;
+    }
+    return block;
+  }
+
+  static bool is_atomic(const AtomicBlock& block) {
+    return std::any_of(block.with.items.begin(), block.with.items.end(),
+                       [](const WithItem& item) { return item.atomic; });
+  }
+
+  // Whether a function's own code has an atomic block.
+  bool holds_block(const Node& node, const Scope& scope) {
+    switch (rule_of(node)) {
+      case kNoRule:
+      case Rules::RuleSimple_statement:
+      case Rules::RuleFunction_definition:
+      case Rules::RuleClass_definition:
+        return false;
+      case Rules::RuleAsync_statement:
+        // `async with` is no block of ours.
+        return rule_of(*node.children[1]) != Rules::RuleFunction_definition &&
+               any_holds_block(*node.children[1], scope);
+      case Rules::RuleWith_statement:
+        if (const AtomicBlock block = block_of(node, scope); is_atomic(block)) return !find_suspension(block);
+        break;
+      default:
+        break;
+    }
+    return any_holds_block(node, scope);
+  }
+
+  bool any_holds_block(const Node& node, const Scope& scope) {
+    return std::any_of(node.children.begin(), node.children.end(),
+                       [&](const Node* child) { return holds_block(*child, scope); });
+  }
+
+  void visit_with(const Node& node, const Surroundings& around) {
+    AtomicBlock block = block_of(node, *around.scope);
+    if (!is_atomic(block)) return visit_children(node, around);
+    if (around.scope->kind == Scope::Kind::class_body) {
+      report(rules::block_in_class_body, start_of(node), "'with atomic():' in the body of a class");
+      return visit_children(node, around);
+    }
+    if (const Node* suspension = find_suspension(block)) {
+      const std::string_view word = text(first_token(*suspension));
+      report(rules::suspending_block, start_of(*suspension),
+             std::string("'").append(word).append("' in a 'with atomic():' block"));
+      return visit_children(node, around);
+    }
+    block.name = around.function;
+    found_.blocks.push_back(std::move(block));
+    Surroundings inside = around;
+    if (around.enclosing == nullptr) {
+      found_.functions.push_back({&node, around.scope, around.function, "with atomic()", false, {}});
+      inside.enclosing = &inside.function;
+    }
+    visit(*node.children.back(), inside);
   }
 
   std::string_view source_;
@@ -153,7 +226,7 @@ class Finder {
 AtomicCode find_atomic_code(std::string_view source, const LineTable& lines, const Node& file, Scopes& scopes,
                             bool compile_all) {
   AtomicCode found;
-  Finder(source, lines, scopes, compile_all, found).visit(file, {&scopes.module(), "", nullptr});
+  Finder(source, lines, scopes, compile_all, found).visit(file, {&scopes.module(), "", "<module>", nullptr});
   return found;
 }
 

@@ -1,5 +1,5 @@
-// Which functions of a module are compiled: those under stmpy's decorators, found by what names mean, and all
-// within them.
+// Which functions of a module are compiled: those under stmpy's decorators, found by what names mean, those
+// with an atomic block in them, and all within them.
 
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/access.h"
+#include "analysis/atomic_blocks.h"
 #include "analysis/scopes.h"
 #include "diagnostics/diagnostic.h"
 #include "syntax/tree.h"
@@ -15,7 +16,7 @@
 namespace stmpy::compiler {
 
 struct CompiledFunction {
-  const Node* definition;
+  const Node* definition;  // of a block that is in no function: the with_statement
   const Scope* scope;
   std::string name;     // qualified, as in __qualname__
   std::string reason;   // as in `@atomic`
@@ -25,6 +26,7 @@ struct CompiledFunction {
 
 struct AtomicCode {
   std::vector<CompiledFunction> functions;  // in the order of the source, an outer one before those in it
+  std::vector<AtomicBlock> blocks;          // in the same order
   std::vector<Diagnostic> diagnostics;
 };
 

@@ -243,6 +243,7 @@ void Binder::bind_target(const Node& node, Scope& scope, bool unbinds) {
 }
 
 Name& Binder::bind(const Token& token, Scope& scope, Meaning meaning) {
+  scope.bound.push_back(&token);
   Scope* target = &scope;
   const auto declared = scope.names.find(text(token));
   if (declared != scope.names.end()) {

@@ -9,8 +9,8 @@ Meaning meaning_of_export(std::string_view name) {
   return Meaning::other;
 }
 
-DecoratorPath decorator_path(const Node& decorator) {
-  const Node* primary = sole_primary(*decorator.children[1]);
+DecoratorPath path_of(const Node& expression) {
+  const Node* primary = sole_primary(expression);
   if (primary == nullptr) return {};
   DecoratorPath path;
   for (size_t i = 0; i < primary->children.size(); ++i) {
@@ -18,6 +18,7 @@ DecoratorPath decorator_path(const Node& decorator) {
     if (token != nullptr && token->getType() == Rules::OPEN_PAREN && i > 0) {
       const bool ends_here =
           primary->children.size() - i <= 3 && token_type(*primary->children.back()) == Rules::CLOSE_PAREN;
+      path.called = true;
       return ends_here ? path : DecoratorPath{};
     }
     const size_t expected = i % 2 == 0 ? Rules::NAME : Rules::DOT;
@@ -26,5 +27,7 @@ DecoratorPath decorator_path(const Node& decorator) {
   }
   return path;
 }
+
+DecoratorPath decorator_path(const Node& decorator) { return path_of(*decorator.children[1]); }
 
 }  // namespace stmpy::compiler

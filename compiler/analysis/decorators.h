@@ -1,4 +1,4 @@
-// What stmpy exports that decorates functions, and how a decorator names it.
+// What stmpy exports that decorates functions or begins blocks, and how an expression names it.
 
 #pragma once
 
@@ -24,13 +24,15 @@ inline constexpr Export kExports[] = {
 // Meaning::other for what does not decorate.
 Meaning meaning_of_export(std::string_view name);
 
-// The names in `@a.b` or `@a.b(…)`; empty for any other expression.
+// The names in `a.b` or `a.b(…)`; empty for any other expression.
 struct DecoratorPath {
   std::vector<const Token*> names;
+  bool called = false;
 
   const Token* sole_name() const { return names.size() == 1 ? names.front() : nullptr; }
 };
 
+DecoratorPath path_of(const Node& expression);
 DecoratorPath decorator_path(const Node& decorator);
 
 }  // namespace stmpy::compiler

@@ -8,12 +8,12 @@
 namespace stmpy::compiler {
 
 Scopes::Scopes(std::string_view source, const Node& file) {
-  storage_.push_back({Scope::Kind::module, nullptr, nullptr, {}, false, {}, {}});
+  storage_.push_back({Scope::Kind::module, nullptr, nullptr, {}, false, {}, {}, {}});
   Binder(source, *this).visit(file, module());
 }
 
 Scope& Scopes::open(Scope::Kind kind, Scope& parent, const Node& node) {
-  storage_.push_back({kind, &parent, &node, {}, false, {}, {}});
+  storage_.push_back({kind, &parent, &node, {}, false, {}, {}, {}});
   parent.children.push_back(&storage_.back());
   by_node_.emplace(&node, &storage_.back());
   return storage_.back();

@@ -42,6 +42,7 @@ struct Scope {
   bool suspends = false;        // a `yield` of its own
   std::vector<Scope*> children;
   std::unordered_map<std::string_view, Name> names;
+  std::vector<const Token*> bound;  // every name that its own code binds or deletes, once for each time
 };
 
 class Scopes {

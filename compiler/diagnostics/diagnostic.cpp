@@ -32,6 +32,13 @@ const Rule suspending_transaction{"STM101", Severity::error,
 const Rule rebound_decorator{
     "STM102", Severity::warning,
     "functions under this name stay uncompiled; give the other binding another name"};
+const Rule suspending_block{
+    "STM121", Severity::error,
+    "a transaction cannot span a suspension: collect what is needed before the block, or "
+    "yield and await behind it; until then the block raises RuntimeError"};
+const Rule block_in_class_body{
+    "STM122", Severity::error,
+    "put the block into a function and call that; until then the block raises RuntimeError"};
 
 }  // namespace rules
 }  // namespace stmpy::compiler

@@ -31,6 +31,9 @@ extern const Rule inconsistent_indentation;
 // One function stays as it is.
 extern const Rule suspending_transaction;
 extern const Rule rebound_decorator;
+// One `with atomic():` stays as it is, and raises when it is reached.
+extern const Rule suspending_block;
+extern const Rule block_in_class_body;
 }  // namespace rules
 
 struct Diagnostic {

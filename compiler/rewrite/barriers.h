@@ -30,6 +30,9 @@ class BarrierNames {
   // What an inner `@atomic def atomic()` is called, so that `atomic` itself keeps its meaning.
   std::string block() const { return prefix_ + "block"; }
 
+  // The variable that holds a `with atomic():` block, by how deep it is nested in others.
+  std::string block_variable(size_t depth) const { return prefix_ + "block" + std::to_string(depth + 1); }
+
   // The line that binds the names that are used.
   std::string prologue() const;
 

@@ -14,7 +14,7 @@ Edits::Result Edits::apply(std::string_view source, const LineTable& lines) && {
   uint32_t copied = 0;
   const auto copy_to = [&](uint32_t end) {
     if (end == copied) return;
-    segments.push_back({Segment::Kind::copied, static_cast<uint32_t>(text.size()), copied, end, copied});
+    segments.push_back({Segment::Kind::copied, static_cast<uint32_t>(text.size()), copied, end, copied, end});
     text += source.substr(copied, end - copied);
     copied = end;
   };
@@ -22,7 +22,8 @@ Edits::Result Edits::apply(std::string_view source, const LineTable& lines) && {
     copy_to(edit.start);
     if (!edit.text.empty()) {
       segments.push_back({Segment::Kind::inserted, static_cast<uint32_t>(text.size()), edit.anchor.start,
-                          edit.anchor.end, edit.anchor.own_start});
+                          edit.anchor.end, edit.anchor.own_start,
+                          edit.anchor.own_end != 0 ? edit.anchor.own_end : edit.anchor.end});
     }
     text += edit.text;
     copied = edit.end;

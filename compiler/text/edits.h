@@ -14,7 +14,8 @@ namespace stmpy::compiler {
 struct Anchor {
   uint32_t start;
   uint32_t end;
-  uint32_t own_start;  // see Segment
+  uint32_t own_start;    // see Segment
+  uint32_t own_end = 0;  // 0: the same as `end`
 };
 
 class Edits {

@@ -24,11 +24,11 @@ const Segment* PositionMap::ending_at(uint32_t generated_offset) const {
 Range PositionMap::to_source(Range generated) const {
   const Segment* start = starting_at(generated_.offset(generated.start));
   const Segment* end = ending_at(generated_.offset(generated.end));
-  const bool of_one_access = start != nullptr && end != nullptr && start->kind == Segment::Kind::inserted &&
-                             end->kind == Segment::Kind::inserted && start->own_start == end->own_start &&
-                             start->source_end == end->source_end;
-  return {of_one_access ? source_.position(start->own_start) : to_source_start(generated.start),
-          to_source_end(generated.end)};
+  const bool of_one_thing = start != nullptr && end != nullptr && start->kind == Segment::Kind::inserted &&
+                            end->kind == Segment::Kind::inserted && start->own_start == end->own_start &&
+                            start->own_end == end->own_end;
+  if (of_one_thing) return {source_.position(start->own_start), source_.position(start->own_end)};
+  return {to_source_start(generated.start), to_source_end(generated.end)};
 }
 
 Position PositionMap::to_source_start(Position generated) const {

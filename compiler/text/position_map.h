@@ -29,10 +29,11 @@ struct Segment {
   uint32_t generated_start;
   uint32_t source_start;
   uint32_t source_end;
-  // Of inserted text: where a range starts that both starts and ends in the text inserted for one access.
-  // CPython places an attribute that is on another line than its object at its name, but not what the
-  // attribute is a part of.
+  // Of inserted text: the range of one that both starts and ends in text inserted for one thing. CPython
+  // places an attribute that is on another line than its object at its name, but not what the attribute is a
+  // part of; and what surrounds a block is placed where the block begins.
   uint32_t own_start;
+  uint32_t own_end;
 };
 
 // Immutable after construction: any number of threads may read it.

@@ -231,11 +231,13 @@ PyObject* decorator_call(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* decorator_enter(PyObject*, PyObject*) {
-  PyErr_SetString(PyExc_RuntimeError,
-                  "'with atomic():' is a block that may have to run again, which Python cannot do and the "
-                  "compiler of this version does "
-                  "not do yet: write '@atomic' above 'def atomic():' (it runs at once), or call "
-                  "stmpy.atomically(function)");
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "'with atomic():' is a block that may have to run again, which only compiled code can do: "
+      "run the script with 'python -m stmpy run', or import its module behind 'import stmpy.hook'. "
+      "(Where that is done, the compiler's warnings say why this block stayed as it is.) "
+      "Code that has to run uncompiled writes '@atomic' above 'def atomic():', which runs at once, "
+      "or calls stmpy.atomically(function)");
   return nullptr;
 }
 
@@ -331,6 +333,10 @@ PyMethodDef functions[] = {
 };
 
 }  // namespace
+
+const Options* options_of_atomic(PyObject* object) {
+  return Py_TYPE(object) == decorator_type() ? &options_of(object) : nullptr;
+}
 
 int add_atomic(PyObject* module) {
   if (PyType_Ready(decorator_type()) < 0 || PyType_Ready(&atomic_function_type) < 0) return -1;

@@ -8,7 +8,7 @@ namespace stmpy {
 void revert_attempt(Thread& thread) {
   core::doom(thread.descriptor);
   core::revert(thread.descriptor);
-  thread.nesting = 0;
+  thread.level = 0;
   if (thread.telling.load() != Telling::Quiet) take_back_asynchronous_abort(thread);
   release_attempt(thread);
 }

@@ -9,7 +9,7 @@ namespace stmpy {
 // Begins an attempt of an outermost transaction on this thread.
 inline void begin_attempt(Thread& thread) {
   thread.told = thread.timed_out = false;
-  thread.nesting = 1;
+  thread.open_level();
   core::begin(thread.descriptor);
 }
 
@@ -24,7 +24,7 @@ inline void release_attempt(Thread& thread) {
 // False: the attempt was doomed, nothing has happened yet.
 inline bool commit_attempt(Thread& thread) {
   if (!core::commit(thread.descriptor)) return false;
-  thread.nesting = 0;
+  thread.level = 0;
   release_attempt(thread);
   return true;
 }

@@ -1,12 +1,112 @@
-// Runs a callable as a transaction: the loop of attempts, or a savepoint where one is running already.
+// Runs a callable as a transaction: the loop of attempts, or a savepoint where one is running already. The
+// two are shared with blocks, whose loop is in the generated code (block.h).
 #pragma once
 
-#include "runtime/python/thread.h"
+#include <optional>
+#include <vector>
+
+#include "runtime/python/attempts.h"
+#include "runtime/python/consumable.h"
 
 namespace stmpy {
 
 // A vectorcall. The result, or null with an exception.
 PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* const* args,
                           std::size_t nargsf, PyObject* kwnames);
+
+// Between two attempts of a call, finalisers and signal handlers may begin transactions of their own on the
+// same thread: what belongs to the call is kept here, and put back at the end.
+class BetweenAttempts {
+ public:
+  explicit BetweenAttempts(Thread& thread);
+  ~BetweenAttempts();
+  BetweenAttempts(const BetweenAttempts&) = delete;
+  BetweenAttempts& operator=(const BetweenAttempts&) = delete;
+
+  bool timed_out() const { return timed_out_; }
+  void raise_timeout() const { stmpy::raise_timeout(deadline_of_ ? deadline_of_.get() : name_); }
+  // Until whoever was in the way has ended. False with an exception.
+  bool wait();
+
+ private:
+  Thread& thread_;
+  PyObject* const name_;
+  const std::uint64_t call_;
+  const bool timed_out_;
+  Ref deadline_of_;
+  const core::Clock::time_point deadline_;
+  const std::uint64_t age_;
+  std::vector<core::Record*> promoted_;
+};
+
+// Never: kNoDeadline.
+core::Clock::time_point deadline_of(const Options& options);
+
+// An outermost call: attempts one after the other, until one has committed (commit_attempt) or an exception
+// leaves.
+class OutermostCall {
+ public:
+  // `options` outlives the call.
+  OutermostCall(Thread& thread, const Options& options)
+      : thread_(thread), options_(options), deadline_(deadline_of(options)) {
+    core::Descriptor& self = thread.descriptor;
+    self.age.store(0, std::memory_order_relaxed);
+    self.promoted.clear();
+    self.counters.add(core::Counter::Begun);
+    thread.name.set(options.name);
+    thread.call.set(thread.next_call++ << 20 | self.id);
+  }
+  ~OutermostCall() {
+    between_.reset();
+    thread_.call.set(0);
+    thread_.name.set(nullptr);
+  }
+  OutermostCall(const OutermostCall&) = delete;
+  OutermostCall& operator=(const OutermostCall&) = delete;
+
+  void begin() {
+    between_.reset();
+    thread_.attempt.set(++attempts_);
+    thread_.descriptor.deadline = deadline_;
+    thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
+    begin_attempt(thread_);
+    core::set_exclusive(thread_.descriptor, options_.exclusive);
+  }
+
+  // Behind an attempt that did not commit: takes it back. No exception may be set; `exception` is the one
+  // that the attempt was left by, or null if its commit failed. False: that exception leaves the call.
+  bool take_back(PyObject* exception);
+
+  // Behind take_back, holding nothing: waits until the next attempt may begin. False with an exception.
+  bool wait_for_turn(const ConsumableArguments& arguments);
+
+ private:
+  Thread& thread_;
+  const Options& options_;
+  const core::Clock::time_point deadline_;
+  std::uint64_t attempts_ = 0;
+  std::optional<BetweenAttempts> between_;
+};
+
+// A nested call: a savepoint, which an exception of the user's reverts. A conflict goes on to the outermost
+// call.
+class NestedCall {
+ public:
+  // In a transaction that need not abort (must_abort).
+  NestedCall(Thread& thread, const Options& options);
+  NestedCall(const NestedCall&) = delete;
+  NestedCall& operator=(const NestedCall&) = delete;
+
+  // Once. No exception may be set where its part is not kept: any code may run.
+  void end(bool keep);
+
+ private:
+  Thread& thread_;
+  const std::uint64_t level_around_;
+  const core::Clock::time_point deadline_around_;
+  Ref deadline_of_around_;
+  const bool exclusive_around_;
+  core::Savepoint savepoint_;
+};
 
 }  // namespace stmpy

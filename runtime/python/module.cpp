@@ -2,6 +2,7 @@
 
 #include "runtime/python/atomic.h"
 #include "runtime/python/barriers.h"
+#include "runtime/python/block.h"
 #include "runtime/python/compiled.h"
 #include "runtime/python/errors.h"
 #include "runtime/python/instance.h"
@@ -43,8 +44,11 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
                               reinterpret_cast<PyObject*>(&slot_descriptor_type)) == 0);
   check(add_atomic(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
+  check(PyModule_AddFunctions(module.ptr(), block_methods) == 0);
+  check(add_block(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);
   share_functions(module.ptr(), compiled_methods);
+  share_functions(module.ptr(), block_methods);
   add_introspection(module);
 }

@@ -53,7 +53,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   core::finish_attempts_after_fork(survivor ? &survivor->descriptor : nullptr);
   for (const auto& [descriptor, thread] : threads().by_descriptor) {
     if (thread != survivor && thread->in_transaction()) {
-      thread->nesting = 0;
+      thread->level = 0;
       core::retire_descriptor(thread->descriptor);
     }
   }

@@ -22,9 +22,10 @@ struct alignas(64) Thread {
   core::Descriptor& descriptor;
 
   std::uint64_t next_call = 1;
+  std::uint64_t last_level = 0;  // no two calls or blocks ever have the same one
 
   // --- for one call of an outermost atomic function
-  std::uint32_t nesting = 0;           // atomic calls that are open: 0 outside
+  std::uint64_t level = 0;             // the innermost call or block that is open; 0 outside
   core::Shown<PyObject*> name;         // of the call; interned
   core::Shown<std::uint64_t> call;     // its serial number; 0 outside
   core::Shown<std::uint64_t> attempt;  // from 1
@@ -45,7 +46,8 @@ struct alignas(64) Thread {
   LookupCache lookups;
 
   explicit Thread(core::Descriptor& of) : descriptor(of) {}
-  bool in_transaction() const { return nesting != 0; }
+  bool in_transaction() const { return level != 0; }
+  void open_level() { level = ++last_level; }
 };
 
 namespace detail {
