@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compile.h"
+#include "lint_bindings.h"
 #include "text/location_table.h"
 #include "text/source.h"
 
@@ -17,14 +18,6 @@ using namespace py::literals;
 namespace stmpy::compiler {
 
 namespace {
-
-// Python counts columns in characters.
-uint32_t character_column(std::string_view source, const LineTable& lines, Position place) {
-  const std::string_view before = source.substr(lines.offset({place.line, 0}), place.column);
-  uint32_t characters = 0;
-  for (const char byte : before) characters += (static_cast<uint8_t>(byte) & 0xc0) != 0x80;
-  return characters;
-}
 
 struct PythonDiagnostic {
   std::string severity, code;
@@ -54,7 +47,7 @@ py::dict to_python(const FunctionReport& function, std::string_view source, cons
   for (const auto& [place, access] : function.accesses) {
     const std::string plan = access.plan == Plan::dynamic ? "dynamic: " + std::string(access.why_dynamic)
                                                           : std::string(to_string(access.plan));
-    accesses.append(py::dict("line"_a = place.line, "column"_a = character_column(source, lines, place),
+    accesses.append(py::dict("line"_a = place.line, "column"_a = lines.character_column(source, place),
                              "attribute"_a = access.attribute, "kind"_a = std::string(to_string(access.kind)),
                              "plan"_a = plan));
   }
@@ -95,7 +88,7 @@ PythonResult compile_source(const py::str& source, const py::str&, bool compile_
                       {},
                       py::list()};
   for (const Diagnostic& diagnostic : result->diagnostics) {
-    answer.diagnostics.push_back(to_python(diagnostic, character_column(view, lines, diagnostic.place)));
+    answer.diagnostics.push_back(to_python(diagnostic, lines.character_column(view, diagnostic.place)));
   }
   for (const FunctionReport& function : result->report)
     answer.report.append(to_python(function, view, lines));
@@ -185,6 +178,7 @@ PYBIND11_MODULE(_compiler, module, py::mod_gil_not_used(), py::multiple_interpre
   module.def("remap_location_table", &remap, "table"_a, "firstlineno"_a, "python_hex_version"_a,
              "position_map"_a,
              "A code object's location table and first line, for the source instead of the generated text.");
+  bind_lint(module);
 }
 
 }  // namespace stmpy::compiler

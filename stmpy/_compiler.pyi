@@ -25,6 +25,37 @@ class CompileResult:
     diagnostics: list[Diagnostic]
     report: list[dict[str, Any]]
 
+@final
+class Finding:
+    code: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    message: str
+
+@final
+class Ignore:
+    codes: list[str]
+    whole_file: bool
+    line: int
+    column: int
+    end_column: int
+    first_line: int
+    last_line: int
+    first_column: int
+    last_column: int
+
+@final
+class LintRule:
+    code: str
+    name: str
+    severity: Literal["error", "warning", "info"]
+    why: str
+    hint: str
+
+def lint(source: str) -> tuple[list[Finding], list[Ignore]]: ...
+def lint_rules() -> list[LintRule]: ...
 def compile(source: str, filename: str, *, compile_all: bool = False) -> CompileResult: ...
 def decode(source: bytes) -> str: ...
 def remap_location_table(

@@ -251,6 +251,7 @@ Name& Binder::bind(const Token& token, Scope& scope, Meaning meaning) {
     if (declared->second.nonlocal && scope.parent != nullptr) target = scope.parent;
   }
   Name& name = target->names[text(token)];
+  ++name.bindings;
   if (name.meaning == Meaning::nothing) {
     name.meaning = meaning;
     if (meaning == Meaning::other) name.rebound_at = token.start();

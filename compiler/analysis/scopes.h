@@ -26,6 +26,7 @@ struct Name {
   Meaning meaning = Meaning::nothing;
   bool rebound = false;     // bound to a meaning of stmpy's and to something else
   uint32_t rebound_at = 0;  // where to something else
+  uint32_t bindings = 0;    // how many places bind it
   bool parameter = false;
   bool can_be_unbound = false;  // deleted somewhere, or by the end of a handler
   bool global = false;

@@ -25,4 +25,12 @@ uint32_t LineTable::offset(Position position) const {
   return std::min(starts_[position.line - 1] + position.column, text_size_);
 }
 
+uint32_t LineTable::character_column(std::string_view text, Position position) const {
+  uint32_t characters = 0;
+  for (const char byte : text.substr(offset({position.line, 0}), position.column)) {
+    characters += (static_cast<uint8_t>(byte) & 0xc0) != 0x80;
+  }
+  return characters;
+}
+
 }  // namespace stmpy::compiler

@@ -26,6 +26,9 @@ class LineTable {
   // counts on into the following lines.
   uint32_t offset(Position position) const;
 
+  // A place's column as Python's strings count it, in characters. `text` is the table's.
+  uint32_t character_column(std::string_view text, Position position) const;
+
   uint32_t line_count() const { return static_cast<uint32_t>(starts_.size()); }
   uint32_t text_size() const { return text_size_; }
 
