@@ -47,7 +47,9 @@ py::dict to_python(const FunctionReport& function, std::string_view source, cons
   for (const auto& [place, access] : function.accesses) {
     const std::string plan = access.plan == Plan::dynamic ? "dynamic: " + std::string(access.why_dynamic)
                                                           : std::string(to_string(access.plan));
-    accesses.append(py::dict("line"_a = place.line, "column"_a = lines.character_column(source, place),
+    const Position end = lines.position(access.name_end);
+    accesses.append(py::dict("end_line"_a = end.line, "end_column"_a = lines.character_column(source, end),
+                             "line"_a = place.line, "column"_a = lines.character_column(source, place),
                              "attribute"_a = access.attribute, "kind"_a = std::string(to_string(access.kind)),
                              "plan"_a = plan));
   }

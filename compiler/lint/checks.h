@@ -34,8 +34,7 @@ void check_shared_iterator(const Place& place);
 void check_iterated_shared_iterator(const Place& place);
 void check_lazy_result(const Place& place);
 
-// suspension.cpp
-void check_suspension(const Place& place);
+// coroutines.cpp
 void check_coroutine_call(const Place& place);
 
 // whole_function.cpp

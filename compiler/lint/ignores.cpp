@@ -19,8 +19,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(start, text.find_last_not_of(" \t") - start + 1);
 }
 
-// Reads one comment, `#` and all. Text behind the codes is the reader's.
-std::optional<Ignore> read(std::string_view comment, uint32_t offset) {
+// Reads what begins with `#`. Text behind the codes is the reader's.
+std::optional<Ignore> read_from(std::string_view comment, uint32_t offset) {
   const std::string_view all = comment;
   comment = trimmed(comment.substr(std::min(comment.find_first_not_of('#'), comment.size())));
   if (!comment.starts_with(kMark)) return std::nullopt;
@@ -45,6 +45,16 @@ std::optional<Ignore> read(std::string_view comment, uint32_t offset) {
     comment.remove_prefix(std::min(comma + 1, comment.size()));
   }
   return ignore;
+}
+
+// Reads a comment, in which others can stand before ours: `# noqa  # stmpy: ignore`.
+std::optional<Ignore> read(std::string_view comment, uint32_t offset) {
+  for (size_t hash = 0; hash != std::string_view::npos; hash = comment.find('#', hash + 1)) {
+    if (hash > 0 && comment[hash - 1] != ' ' && comment[hash - 1] != '\t') continue;
+    auto found = read_from(comment.substr(hash), offset + static_cast<uint32_t>(hash));
+    if (found.has_value()) return found;
+  }
+  return std::nullopt;
 }
 
 bool is_layout(size_t type) { return type == PythonLexer::INDENT || type == PythonLexer::DEDENT; }

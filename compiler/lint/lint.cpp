@@ -48,8 +48,6 @@ constexpr Check kChecks[] = {
     {Rules::RuleExcept_clause, check_abort_handler},
     {Rules::RulePrimary, check_suppressed_abort},
     {Rules::RuleTry_statement, check_exit_from_finally},
-    {Rules::RuleOperation, check_suspension},
-    {Rules::RuleYield, check_suspension},
     {Rules::RulePrimary, check_coroutine_call},
     {Rules::RuleReturn_statement, check_lazy_result},
     {Rules::RuleImport_statement, check_inner_import},

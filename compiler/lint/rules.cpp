@@ -88,10 +88,11 @@ const LintRule exit_from_finally{{"STM222", Severity::warning, "leave the block 
 
 // What runs at another time than it seems to
 
-const LintRule suspension{{"STM231", Severity::warning,
-                           "await or iterate before or after; do in the transaction only what needs it"},
-                          "suspension",
-                          "a transaction never spans a suspension: the coroutine runs outside of it"};
+const LintRule coroutine{{"STM231", Severity::warning,
+                          "return the coroutine's function and its arguments, and await it after the call"},
+                         "coroutine",
+                         "a transaction never spans a suspension: the coroutine runs outside of it, and each "
+                         "attempt makes another one"};
 const LintRule lazy_result{
     {"STM232", Severity::warning, "return a list, as in `return [o.x for o in objects]`"},
     "lazy-result",
@@ -115,7 +116,7 @@ std::span<const LintRule* const> lint_rules() {
   static constexpr const LintRule* kRules[] = {
       &input_output,        &waiting,           &locking,      &starting,    &random,          &clock,
       &attribute_container, &shared_container,  &global_write, &class_write, &shared_iterator, &memoised,
-      &abort_handler,       &exit_from_finally, &suspension,   &lazy_result, &inner_import,    &unused_ignore,
+      &abort_handler,       &exit_from_finally, &coroutine,    &lazy_result, &inner_import,    &unused_ignore,
   };
   return kRules;
 }

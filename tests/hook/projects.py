@@ -100,3 +100,8 @@ class Run:
         self.out = process.stdout
         self.err = process.stderr
         self.status = process.returncode
+
+
+def stmpyc(project: Project, *arguments: object, status: int | None = 0, **environment: str) -> Run:
+    """Runs `stmpyc` in a project."""
+    return project.python("-m", "stmpy.stmpyc", *arguments, status=status, **environment)

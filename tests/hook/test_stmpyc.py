@@ -3,12 +3,7 @@
 import importlib.util
 
 import pytest
-from projects import BANK, SHOW_TIER
-
-
-def stmpyc(project, *arguments, status=0, **environment):
-    return project.python("-m", "stmpy.stmpyc", *arguments, status=status, **environment)
-
+from projects import BANK, SHOW_TIER, stmpyc
 
 FROM_CACHE = "import stmpy.hook, bank, sys\nassert 'stmpy._compiler' not in sys.modules\n"
 

@@ -1,4 +1,4 @@
-// What suspends, inside of a transaction that cannot.
+// Coroutines, which a transaction cannot run.
 
 #include <string>
 
@@ -6,18 +6,6 @@
 #include "lint/known_calls.h"
 
 namespace stmpy::compiler {
-
-// `yield` and `await` in a `with atomic():`, which the function around it can be suspended by.
-void check_suspension(const Place& place) {
-  if (!place.region.is_block || &place.scope != place.region.scope) return;
-  for (const Node* child : place.node.children) {
-    const size_t type = token_type(*child);
-    if (type == Rules::AWAIT || type == Rules::YIELD) {
-      return place.findings.add(rules::suspension, *child,
-                                std::string(place.text(*child)) + " inside of a transaction");
-    }
-  }
-}
 
 namespace {
 
@@ -46,7 +34,7 @@ void check_coroutine_call(const Place& place) {
         is_started(place)) {
       continue;
     }
-    place.findings.add(rules::suspension, start_of(place.node), call.end,
+    place.findings.add(rules::coroutine, start_of(place.node), call.end,
                        "the coroutine " + std::string(place.text(*function->children[1])) +
                            "() is made inside of a transaction");
   }
