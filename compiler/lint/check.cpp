@@ -9,8 +9,8 @@ std::vector<Finding> Findings::sorted() && {
   const auto place = [](const Finding& finding) {
     return std::tuple(finding.start, finding.rule->code, finding.end);
   };
-  std::sort(found_.begin(), found_.end(),
-            [&](const Finding& a, const Finding& b) { return place(a) < place(b); });
+  std::stable_sort(found_.begin(), found_.end(),
+                   [&](const Finding& a, const Finding& b) { return place(a) < place(b); });
   const auto end = std::unique(found_.begin(), found_.end(),
                                [&](const Finding& a, const Finding& b) { return place(a) == place(b); });
   found_.erase(end, found_.end());
@@ -76,6 +76,9 @@ std::vector<Target> targets_of(const Node& node) {
       } else {
         for (size_t i = 0; i + 1 < children.size(); ++i) collect(*children[i], Target::Kind::store, found);
       }
+      break;
+    case Rules::RuleExpression:
+      if (child_token(node, Rules::WALRUS) != nullptr) collect(*children[0], Target::Kind::store, found);
       break;
     case Rules::RuleDel_statement:
       collect(*children[1], Target::Kind::remove, found);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lint/regions.h"
@@ -22,17 +23,21 @@ struct Finding {
 class Findings {
  public:
   void add(const LintRule& rule, uint32_t start, uint32_t end, std::string message) {
-    found_.push_back({&rule, start, end, std::move(message)});
+    found_.push_back({&rule, start, end, message.append(said_of_)});
   }
   void add(const LintRule& rule, const Node& place, std::string message) {
     add(rule, start_of(place), end_of(place), std::move(message));
   }
+
+  // What is added from now on is in a function that another one calls.
+  void said_of(std::string which) { said_of_ = std::move(which); }
 
   // In the order of the source, each once: regions can be parts of each other.
   std::vector<Finding> sorted() &&;
 
  private:
   std::vector<Finding> found_;
+  std::string said_of_;
 };
 
 // A node of atomic code. A rule is a function from it to findings.

@@ -167,8 +167,9 @@ void check_name(const Place& place, const Change& change) {
                                      ? (only.kind == Definition::Kind::value ? "default" : "argument")
                                  : owner->kind == Scope::Kind::module ? "module's"
                                                                       : "outer function's";
-  // A parameter of a function inside of the transaction is what the transaction gives it.
-  if (name.parameter && owner->node != place.region.whole) return;
+  // The argument of a function that the transaction calls is what the transaction gives it.
+  const bool is_called = place.region.is_called() || owner->node != place.region.whole;
+  if (name.parameter && is_called) return;
   report(place, rules::shared_container, change,
          std::string("the ")
              .append(whose)

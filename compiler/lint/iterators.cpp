@@ -86,7 +86,9 @@ void check_iterated_shared_iterator(const Place& place) {
 
 // `return (o.x for o in objects)`
 void check_lazy_result(const Place& place) {
-  if (place.scope.node != place.region.whole || place.node.children.size() < 2) return;
+  // What a helper returns is the transaction's own.
+  if (place.region.is_called() || place.scope.node != place.region.whole || place.node.children.size() < 2)
+    return;
   const Node& value = *place.node.children[1];
   const Node* primary = sole_primary(value);
   if (primary == nullptr) return;

@@ -4,6 +4,10 @@
 #include <iterator>
 #include <memory>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lint/checks.h"
 #include "lint/walk.h"
@@ -15,6 +19,9 @@
 namespace stmpy::compiler {
 
 namespace {
+
+// Whatever targets_of() finds targets in.
+constexpr size_t kWithTargets = kNoRule - 1;
 
 struct Check {
   size_t syntax;  // the parser's rule whose nodes it is shown
@@ -31,18 +38,9 @@ constexpr Check kChecks[] = {
     {Rules::RulePrimary, check_clock},
     {Rules::RulePrimary, check_process_state},
     {Rules::RulePrimary, check_container_methods},
-    {Rules::RuleExpression_statement, check_container_targets},
-    {Rules::RuleDel_statement, check_container_targets},
-    {Rules::RuleTargets, check_container_targets},
-    {Rules::RuleWith_item, check_container_targets},
-    {Rules::RuleExpression_statement, check_global_targets},
-    {Rules::RuleDel_statement, check_global_targets},
-    {Rules::RuleTargets, check_global_targets},
-    {Rules::RuleWith_item, check_global_targets},
-    {Rules::RuleExpression_statement, check_class_targets},
-    {Rules::RuleDel_statement, check_class_targets},
-    {Rules::RuleTargets, check_class_targets},
-    {Rules::RuleWith_item, check_class_targets},
+    {kWithTargets, check_container_targets},
+    {kWithTargets, check_global_targets},
+    {kWithTargets, check_class_targets},
     {Rules::RulePrimary, check_shared_iterator},
     {Rules::RuleFor_statement, check_iterated_shared_iterator},
     {Rules::RuleExcept_clause, check_abort_handler},
@@ -91,20 +89,56 @@ bool is_returned_lambda(const Node& node) {
   return rule_of(*inner) == Rules::RuleLambda;
 }
 
-void check_region(const Region& region, const Values& values, Findings& findings) {
+std::string_view name_of(const Region& region, const Values& values) {
+  return rule_of(*region.whole) == Rules::RuleFunction_definition ? values.text(*region.whole->children[1])
+                                                                  : "a transaction";
+}
+
+// Adds the functions that the region calls to `called`.
+void check_region(const Region& region, const Values& values, Findings& findings,
+                  std::vector<Region>& called) {
   const std::set<const Node*> used = functions_used(region, values);
   const auto visit = [&](const Node& node, const Scope& scope) {
     if (&node != region.whole && rule_of(node) == Rules::RuleFunction_definition &&
         (!used.contains(&node) || begins_transaction(node, scope, values))) {
       return false;
     }
+    const bool has_targets = !targets_of(node).empty();
     for (const Check& check : kChecks) {
-      if (check.syntax == rule_of(node)) check.check({node, scope, region, values, findings});
+      if (check.syntax == rule_of(node) || (check.syntax == kWithTargets && has_targets)) {
+        check.check({node, scope, region, values, findings});
+      }
+    }
+    if (rule_of(node) == Rules::RulePrimary) {
+      for (const Node* function : called_functions(node, scope, values)) {
+        if (region.contains(start_of(*function))) continue;
+        called.push_back({function, function->children.back(), &values.scopes().of(*function), false,
+                          name_of(region, values)});
+      }
     }
     return !runs_later(node, scope, values) && !is_returned_lambda(node);
   };
-  if (!region.is_block) check_memoised({*region.whole, *region.scope, region, values, findings});
+  if (region.is_called()) {
+    findings.said_of(
+        std::string(": ").append(region.caller).append(" calls ").append(name_of(region, values)));
+  } else if (!region.is_block) {
+    check_memoised({*region.whole, *region.scope, region, values, findings});
+  }
   walk(values.scopes(), *region.body, *region.scope, visit);
+}
+
+// All atomic code, and what it calls, each once.
+void check_regions(std::vector<Region> regions, const Values& values, Findings& findings) {
+  std::set<const Node*> checked;
+  for (const Region& region : regions) checked.insert(region.whole);
+  while (!regions.empty()) {
+    std::vector<Region> called;
+    for (const Region& region : regions) check_region(region, values, findings, called);
+    regions.clear();
+    for (const Region& region : called) {
+      if (checked.insert(region.whole).second) regions.push_back(region);
+    }
+  }
 }
 
 LintResult check(std::string_view source) {
@@ -118,9 +152,7 @@ LintResult check(std::string_view source) {
   Scopes scopes(source, tree->file());
   const Values values(source, scopes, tree->file());
   Findings findings;
-  for (const Region& region : find_regions(tree->file(), scopes, values)) {
-    check_region(region, values, findings);
-  }
+  check_regions(find_regions(tree->file(), scopes, values), values, findings);
   return {std::move(findings).sorted(), find_ignores(source, tokens)};
 }
 

@@ -60,7 +60,30 @@ std::optional<Region> run_by(const Node& primary, const Scope& scope, Scopes& sc
   return std::nullopt;
 }
 
+// Whether a call of the function runs its body, now.
+bool runs_when_called(const Node& function, const Scope& scope, const Values& values) {
+  const Node& parent = *function.parent;
+  if (rule_of(parent) == Rules::RuleAsync_statement || values.scopes().of(function).suspends) return false;
+  if (rule_of(parent) != Rules::RuleDecorated) return true;
+  return std::all_of(parent.children.begin(), parent.children.end() - 1, [&](const Node* decorator) {
+    const std::string path = values.path_of(*decorator->children[1], scope);
+    return path == "stmpy.compiled" || path == "builtins.staticmethod" || path == "builtins.classmethod";
+  });
+}
+
 }  // namespace
+
+std::vector<const Node*> called_functions(const Node& primary, const Scope& scope, const Values& values) {
+  std::vector<const Node*> called;
+  for (size_t i = 1; i < primary.children.size(); ++i) {
+    if (token_type(*primary.children[i]) != Rules::OPEN_PAREN) continue;
+    const Node* function = values.function_at(values.path_of_prefix(primary, i, scope));
+    if (function != nullptr && runs_when_called(*function, *values.scopes().of(*function).parent, values)) {
+      called.push_back(function);
+    }
+  }
+  return called;
+}
 
 bool begins_transaction(const Node& function, const Scope& scope, const Values& values) {
   return marking_of(function, scope, values) != Marking::none;

@@ -1,59 +1,10 @@
-"""Each rule about atomic code: what it finds, with its place, and what it leaves alone.
-
-`«…»` marks what a finding is about. All sources begin with HEAD.
-"""
-
-import textwrap
+"""Each rule about atomic code: what it finds, with its place, and what it leaves alone."""
 
 import pytest
+from linting import BASKET, HEAD, expected, findings, function
 
 import stmpy
 from stmpy import _compiler
-
-HEAD = """\
-import stmpy, time, threading, queue, itertools, functools, logging, os, sys, random
-from stmpy import STMObject, atomic, atomically
-"""
-
-BASKET = """\
-class Basket(STMObject):
-    shared = []
-    count = 0
-    numbers = itertools.count()
-    def __init__(self, items):
-        self.items = []
-        self.prices: dict[str, int] = {}
-        self.names, self.owner = set(), items
-"""
-
-
-def function(body, before="", decorator="@atomic", parameters="o, x"):
-    """An atomic function of these statements, behind what the module has before it."""
-    head = f"{decorator}\ndef f({parameters}):\n"
-    return textwrap.dedent(before) + head + textwrap.indent(textwrap.dedent(body).strip("\n"), "    ") + "\n"
-
-
-def findings(source):
-    """The source's findings: code, and the text each is about."""
-    text = HEAD + source
-    lines = text.splitlines(True)
-    return [
-        (found.code, "".join(cut(lines, found)))
-        for found in _compiler.lint(text)[0]
-        if found.code != "STM291"
-    ]
-
-
-def cut(lines, found):
-    for number in range(found.line, found.end_line + 1):
-        end = found.end_column if number == found.end_line else None
-        yield lines[number - 1][found.column if number == found.line else 0 : end]
-
-
-def expected(marked):
-    parts = marked.replace("»", "«").split("«")
-    return "".join(parts), parts[1::2]
-
 
 FOUND = {
     "STM201": [
@@ -129,6 +80,8 @@ FOUND = {
         BASKET + "    @atomic\n    def m(self, x):\n        del «self.prices[x]», «self.items[0]»\n",
         BASKET + "    @atomic\n    def m(self, x):\n        «self.names» |= x\n",
         BASKET + "    @atomic\n    def m(self, x):\n        for «self.items[0]» in x: pass\n",
+        BASKET + "    @atomic\n    def m(self, x):\n        with x as «self.items[0]»: pass\n",
+        BASKET + "    @atomic\n    def m(self, x):\n        with (x as y, x as «self.items[0]»): pass\n",
         BASKET + "    @atomic\n    def m(self, x):\n        items = self.items\n        «items.append(x)»\n",
         BASKET + function("«o.items.append(x)»"),
         BASKET + function("«o.names.add(x)»", parameters="o: Basket, x"),
@@ -160,6 +113,8 @@ FOUND = {
         function("global n\n«n» += 1", before="n = 0\n"),
         function("global n\nfor «n» in x: pass", before="n = 0\n"),
         function("global n\nwith x as «n»: pass", before="n = 0\n"),
+        function("global n\nif («n» := x): pass", before="n = 0\n"),
+        function("global n\ndel «n»", before="n = 0\n"),
         "def outer():\n    n = 0\n    @atomic\n    def f():\n        nonlocal n\n        «n» += 1\n",
         function("«os.linesep» = x"),
         function("«globals()['n']» = x"),
@@ -325,73 +280,10 @@ def test_ordinary_code_is_left_alone(kind, source):
     assert findings(source) == []
 
 
-@pytest.mark.parametrize(
-    "start, body",
-    [
-        ("@atomic\ndef f():\n", "    «print(1)»\n"),
-        ("@atomic(timeout=1)\ndef f():\n", "    «print(1)»\n"),
-        ("@stmpy.atomic\ndef f():\n", "    «print(1)»\n"),
-        ("tx = stmpy.atomic(timeout=1)\n@tx\ndef f():\n", "    «print(1)»\n"),
-        ("@atomic(irrevocable=False)\ndef f():\n", "    «print(1)»\n"),
-        ("@atomically\ndef f():\n", "    «print(1)»\n"),
-        ("@atomic\ndef atomic():\n", "    «print(1)»\n"),
-        ("with atomic():\n", "    «print(1)»\n"),
-        ("with x, atomic(timeout=1) as y:\n", "    «print(1)»\n"),
-        ("with (x, atomic()):\n", "    «print(1)»\n"),
-        ("def f():\n    «print(1)»\natomically(f)\n", ""),
-        ("atomically(lambda: «print(1)»)\n", ""),
-        ("class A:\n    @staticmethod\n    @atomic\n    def f():\n", "        «print(1)»\n"),
-        ("@atomic\ndef f():\n    with atomic():\n", "        «print(1)»\n"),
-    ],
-)
-def test_all_ways_to_write_atomic_code_are_checked(start, body):
-    source, places = expected(start + body)
-    assert findings(source) == [("STM201", place) for place in places]
-
-
 def test_lines_and_columns_count_characters_across_lines():
     text = HEAD + function("y = 'äöü'; print(\n    x)")
     (found,) = _compiler.lint(text)[0]
     assert (found.line, found.column, found.end_line, found.end_column) == (5, 15, 6, 10)
-
-
-def ignored(source):
-    return [
-        (ignore.codes, ignore.whole_file, ignore.first_line, ignore.last_line)
-        for ignore in _compiler.lint(source)[1]
-    ]
-
-
-@pytest.mark.parametrize(
-    "comment, codes",
-    [
-        ("# stmpy: ignore", []),
-        ("#stmpy:ignore", []),
-        ("# stmpy: ignore[STM201]", ["STM201"]),
-        ("# stmpy: ignore[STM201, STM204]  because", ["STM201", "STM204"]),
-        ("# noqa  # stmpy: ignore", []),
-        ("# say `# stmpy: ignore` to silence it", None),
-        ("# stmpy: ignored", None),
-        ("# stmpy ignore", None),
-        ("'# stmpy: ignore'", None),
-    ],
-)
-def test_the_form_of_an_ignore(comment, codes):
-    assert ignored(f"x = 1; {comment}\n") == ([] if codes is None else [(codes, False, 1, 1)])
-
-
-def test_an_ignore_is_about_its_logical_line():
-    source = "f(  # stmpy: ignore\n  1,\n)\nif x:  # stmpy: ignore[STM201]\n    y = '''\n'''  # stmpy: ignore"
-    assert ignored(source) == [([], False, 1, 3), (["STM201"], False, 4, 4), ([], False, 5, 6)]
-
-
-def test_an_ignore_on_a_line_of_its_own_is_about_no_line():
-    assert ignored("x = 1\n# stmpy: ignore\nif x:\n    # stmpy: ignore\n    y\n") == [([], False, 0, 0)] * 2
-
-
-def test_an_ignore_of_the_file_stands_anywhere():
-    assert ignored("x = 1\n\n# stmpy: ignore-file\n") == [([], True, 0, 0)]
-    assert ignored("# stmpy: ignore-file[STM206]\n") == [(["STM206"], True, 0, 0)]
 
 
 def test_what_the_compiler_cannot_read_has_no_findings():
