@@ -46,6 +46,23 @@ bool Place::made_here(const Node& primary) const {
          });
 }
 
+bool Place::is_given(const Node& primary) const {
+  const Token* root = token_of(*primary.children.front());
+  if (root == nullptr || root->getType() != Rules::NAME) return false;
+  const Name& name = values.scopes().resolve(scope, text(*root));
+  const Scope* owner = values.owner(name);
+  if (!name.parameter || (owner->node == region.whole && !region.is_called())) return false;
+  // The object of a method is what the transaction works on.
+  return values.class_at(values.path_of_prefix(primary, 1, scope)) == nullptr ||
+         owner->parent->kind != Scope::Kind::class_body;
+}
+
+bool Place::is_initialiser() const {
+  if (rule_of(*region.whole) != Rules::RuleFunction_definition) return false;
+  const std::string_view name = text(*region.whole->children[1]);
+  return name == "__init__" || name == "__post_init__" || name == "__setstate__";
+}
+
 namespace {
 
 void collect(const Node& node, Target::Kind kind, std::vector<Target>& found) {

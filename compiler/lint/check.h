@@ -56,6 +56,12 @@ struct Place {
 
   // Whether the primary begins with a name whose value was made in the region.
   bool made_here(const Node& primary) const;
+
+  // Whether the primary begins with an argument that the transaction gives to a function it calls.
+  bool is_given(const Node& primary) const;
+
+  // Whether the region is the function that makes the object it writes to.
+  bool is_initialiser() const;
 };
 
 // A use of a primary as a target, with what is done to it.

@@ -23,6 +23,7 @@ void check_container_targets(const Place& place);
 // names.cpp
 void check_global_targets(const Place& place);
 void check_class_targets(const Place& place);
+void check_plain_targets(const Place& place);
 
 // handlers.cpp
 void check_abort_handler(const Place& place);

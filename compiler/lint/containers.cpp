@@ -95,11 +95,6 @@ bool is_replaced_before(const Place& place, const Node& primary, size_t count) {
   return found;
 }
 
-bool is_initialiser(const Place& place) {
-  return rule_of(*place.region.whole) == Rules::RuleFunction_definition &&
-         place.text(*place.region.whole->children[1]) == "__init__";
-}
-
 // The first `count` children of the primary are an expression whose value is changed in place.
 struct Change {
   const Node& primary;
@@ -138,7 +133,10 @@ void check_attribute(const Place& place, const Change& change, const Node& prima
                       .append(change.how));
   }
   if (local != nullptr && !place.values.is_transactional(*local)) return;
-  if (place.made_here(primary) || is_initialiser(place) || is_replaced_before(place, primary, count)) return;
+  if (place.made_here(primary) || place.is_given(primary) || place.is_initialiser() ||
+      is_replaced_before(place, primary, count)) {
+    return;
+  }
   report(place, rules::attribute_container, change,
          std::string("the ")
              .append(spoken(value))

@@ -193,8 +193,14 @@ void Values::define_class(const Node& node, const Scope& scope) {
   local.node = &node;
   local.scope = &scope;
   if (const Node* bases = child_rule(node, Rules::RuleElements)) {
-    for (const Node* base : bases->children) {
-      if (rule_of(*base) == Rules::RuleExpression) local.bases.emplace_back(base, &scope);
+    const auto& arguments = bases->children;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const bool is_keyword = i + 1 < arguments.size() && token_type(*arguments[i + 1]) == Rules::EQUAL;
+      if (is_keyword) {
+        i += 2;  // `metaclass=…`
+      } else if (rule_of(*arguments[i]) == Rules::RuleExpression) {
+        local.bases.emplace_back(arguments[i], &scope);
+      }
     }
   }
   const std::string path = numbered(':', node);

@@ -41,6 +41,7 @@ constexpr Check kChecks[] = {
     {kWithTargets, check_container_targets},
     {kWithTargets, check_global_targets},
     {kWithTargets, check_class_targets},
+    {kWithTargets, check_plain_targets},
     {Rules::RulePrimary, check_shared_iterator},
     {Rules::RuleFor_statement, check_iterated_shared_iterator},
     {Rules::RuleExcept_clause, check_abort_handler},
@@ -109,7 +110,9 @@ void check_region(const Region& region, const Values& values, Findings& findings
         check.check({node, scope, region, values, findings});
       }
     }
-    if (rule_of(node) == Rules::RulePrimary) {
+    // A method of an object that the region has made changes nothing of others.
+    if (rule_of(node) == Rules::RulePrimary &&
+        !Place{node, scope, region, values, findings}.made_here(node)) {
       for (const Node* function : called_functions(node, scope, values)) {
         if (region.contains(start_of(*function))) continue;
         called.push_back({function, function->children.back(), &values.scopes().of(*function), false,

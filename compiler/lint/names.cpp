@@ -1,4 +1,4 @@
-// Writes to what is shared, but not transactional: globals, modules, classes.
+// Writes to what is not transactional: globals, modules, classes, plain objects.
 
 #include <string>
 
@@ -78,6 +78,25 @@ void check_class_targets(const Place& place) {
     place.findings.add(rules::class_write, primary,
                        "an attribute of the class " + std::string(object_text(place, primary)) +
                            " is written in a transaction");
+  }
+}
+
+// `self.x = 1` in a class that is none of STMObject's
+void check_plain_targets(const Place& place) {
+  for (const Target& target : targets_of(place.node)) {
+    const Node& primary = *target.primary;
+    if (!is_attribute(primary)) continue;
+    const std::string path = place.values.path_of_prefix(primary, primary.children.size() - 2, place.scope);
+    const LocalClass* local = path.ends_with("()") ? place.values.class_at(path) : nullptr;
+    // Mixins are made to be put beside STMObject, in whatever module.
+    if (local == nullptr || place.text(*local->node->children[1]).ends_with("Mixin") ||
+        !place.values.is_plain(*local) || place.made_here(primary) || place.is_given(primary) ||
+        place.is_initialiser()) {
+      continue;
+    }
+    place.findings.add(rules::plain_object, primary,
+                       std::string(place.text(primary)) + " is written in a transaction, but " +
+                           std::string(place.text(*local->node->children[1])) + " is no STMObject");
   }
 }
 

@@ -74,6 +74,11 @@ const LintRule memoised{
     "memoised",
     "the cache answers with what an earlier transaction, or an aborted attempt, has read"};
 
+const LintRule plain_object{
+    {"STM217", Severity::warning, "derive the class from stmpy.STMObject"},
+    "plain-object",
+    "only attributes of an STMObject are transactional: this write neither conflicts nor is taken back"};
+
 // What can disturb the abort
 
 const LintRule abort_handler{
@@ -114,9 +119,25 @@ const LintRule unused_ignore{
 std::span<const LintRule* const> lint_rules() {
   using namespace rules;
   static constexpr const LintRule* kRules[] = {
-      &input_output,        &waiting,           &locking,      &starting,    &random,          &clock,
-      &attribute_container, &shared_container,  &global_write, &class_write, &shared_iterator, &memoised,
-      &abort_handler,       &exit_from_finally, &coroutine,    &lazy_result, &inner_import,    &unused_ignore,
+      &input_output,
+      &waiting,
+      &locking,
+      &starting,
+      &random,
+      &clock,
+      &attribute_container,
+      &shared_container,
+      &global_write,
+      &class_write,
+      &shared_iterator,
+      &memoised,
+      &plain_object,
+      &abort_handler,
+      &exit_from_finally,
+      &coroutine,
+      &lazy_result,
+      &inner_import,
+      &unused_ignore,
   };
   return kRules;
 }

@@ -18,7 +18,7 @@ struct LintRule : Rule {
 namespace rules {
 extern const LintRule input_output, waiting, locking, starting, random, clock;
 extern const LintRule attribute_container, shared_container, global_write, class_write, shared_iterator,
-    memoised;
+    memoised, plain_object;
 extern const LintRule abort_handler, exit_from_finally;
 extern const LintRule coroutine, lazy_result, inner_import;
 extern const LintRule unused_ignore;

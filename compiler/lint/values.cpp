@@ -85,6 +85,27 @@ bool Values::is_transactional(const LocalClass& local) const {
   });
 }
 
+bool Values::is_plain(const LocalClass& local) const {
+  const Step step(*this);
+  const bool has_plain_bases = std::all_of(local.bases.begin(), local.bases.end(), [&](const auto& base) {
+    const std::string path = path_of(*base.first, *base.second);
+    const LocalClass* known = class_at(path);
+    return path == "builtins.object" || (known != nullptr && is_plain(*known));
+  });
+  const bool is_mixed_in = std::any_of(classes_.begin(), classes_.end(), [&](const auto& other) {
+    return derives(other.second, local) && is_transactional(other.second);
+  });
+  return !step.too_many() && has_plain_bases && !is_mixed_in;
+}
+
+bool Values::derives(const LocalClass& local, const LocalClass& other) const {
+  const Step step(*this);
+  return !step.too_many() && std::any_of(local.bases.begin(), local.bases.end(), [&](const auto& base) {
+    const LocalClass* known = class_at(path_of(*base.first, *base.second));
+    return known != nullptr && (known == &other || derives(*known, other));
+  });
+}
+
 std::string Values::attribute_anywhere(std::string_view name) const {
   std::vector<Definition> all;
   for (const auto& [at, local] : classes_) {

@@ -59,6 +59,9 @@ class Values {
 
   bool is_transactional(const LocalClass& local) const;
 
+  // Whether no object of the class can be an STMObject, but for classes of other modules that derive from it.
+  bool is_plain(const LocalClass& local) const;
+
   // What `name` is in all classes of the module that have it, if all of them are transactional; else empty.
   std::string attribute_anywhere(std::string_view name) const;
 
@@ -85,6 +88,7 @@ class Values {
   std::string path_of_atom(const Node& primary, const Scope& scope) const;
   std::string path_of_definition(const Definition& definition) const;
   std::string agreed(const std::vector<Definition>& definitions) const;
+  bool derives(const LocalClass& local, const LocalClass& other) const;
   std::string attribute(const LocalClass& local, std::string_view name, bool of_instance) const;
 
   std::string_view source_;

@@ -138,6 +138,15 @@ FOUND = {
         "@«functools.cache»\n@atomic\ndef f(o): return o.x\n",
         "@atomic\n@«functools.lru_cache(maxsize=None)»\ndef f(o): return o.x\n",
     ],
+    "STM217": [
+        "class A:\n    @atomic\n    def m(self, n):\n        «self.x» += n\n",
+        "class A(object):\n    @atomic\n    def m(self, n):\n        del «self.x»\n",
+        "class A: pass\nclass B(A, metaclass=M):\n    @atomic\n"
+        "    def m(self):\n        «self.y», «self.x» = 1, 2\n",
+        "class A: pass\na = A()\n" + function("«a.x» = 1"),
+        "class A: pass\n" + function("«a.x» = 1", parameters="a: A"),
+        "class A:\n    def n(self):\n        «self.x» = 1\n    @atomic\n    def m(self):\n        self.n()\n",
+    ],
     "STM221": [
         function("try:\n    o.x = 1\n«except»:\n    pass"),
         function("try:\n    o.x = 1\nexcept «BaseException»:\n    pass"),
@@ -224,6 +233,13 @@ CLEAN = {
         function("@contextmanager\ndef values():\n    yield o.x\nreturn values()"),
         "with atomic():\n    done = []\n    done.append(1)\n",
         BASKET + function("b = Basket(x)\nb.items.append(x)\nreturn b"),
+        BASKET
+        + "    def add(self, x):\n        self.items.append(x)\n"
+        + function("b = Basket(x)\nb.add(x)"),
+        BASKET + "def fill(b, x):\n    b.items.append(x)\n" + function("fill(Basket(x), x)"),
+        "class A: pass\n" + function("a = A()\na.x = 1\nreturn a"),
+        "class A: pass\ndef fill(a: A):\n    a.x = 1\n" + function("fill(A())"),
+        "class A:\n    @atomic\n    def __init__(self):\n        self.x = 1\n",
         BASKET + function("o.items = list(o.items)\no.items.append(x)"),
         "class A(STMObject):\n    @atomic\n    def __init__(self, items):\n"
         "        self.items = []\n        self.items.append(1)\n",
@@ -239,6 +255,12 @@ CLEAN = {
         BASKET + function("o.items = [*o.items, x]\no.prices = {**o.prices, x: 1}\no.count += 1"),
         BASKET + function("return o.items[0], len(o.items), o.items.index(x), o.items + [x]"),
         BASKET + function("o.owner.append(x)"),
+        "class A(Base):\n    @atomic\n    def m(self):\n        self.x = 1\n",
+        "from other import Base\nclass A(Base):\n    @atomic\n    def m(self):\n        self.x = 1\n",
+        "class A:\n    @atomic\n    def m(self):\n        self.x = 1\nclass B(STMObject, A): pass\n",
+        "class XMixin:\n    @atomic\n    def m(self):\n        self.x = 1\n",
+        "class A(STMObject): pass\nclass B(A):\n    @atomic\n    def m(self):\n        self.x = 1\n",
+        "class A:\n    @staticmethod\n    @atomic\n    def m(a):\n        a.x = 1\n",
     ],
     "handlers that are right": [
         function("try:\n    o.x = 1\nexcept Exception:\n    pass"),
