@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +29,8 @@ def run(
 ) -> Iterator[Result]:
     """Gives the results in the order of the items. Without `jobs`, takes as many processes as pay off.
 
-    `work` and all that it takes and returns must be picklable. Raises what `work` raises.
+    `work` and all that it takes and returns must be picklable. Raises what `work` raises, and
+    `BrokenProcessPool` if a process is killed.
     """
     if jobs is None:
         jobs = min(cores(), len(items) // _FILES_PER_PROCESS)
@@ -37,7 +39,7 @@ def run(
             yield work(item)
             progress.step()
         return
-    with ProcessPoolExecutor(min(jobs, len(items))) as pool:
+    with ProcessPoolExecutor(min(jobs, len(items)), initializer=_leave_interrupts) as pool:
         # `map` takes all items at once: an error of one leaves the others running, so they are cancelled.
         try:
             for result in pool.map(work, items):
@@ -45,6 +47,11 @@ def run(
                 progress.step()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """An interrupt at the terminal goes to all processes: the one that the user started answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Progress:

@@ -240,6 +240,8 @@ CLEAN = {
         "class A: pass\n" + function("a = A()\na.x = 1\nreturn a"),
         "class A: pass\ndef fill(a: A):\n    a.x = 1\n" + function("fill(A())"),
         "class A:\n    @atomic\n    def __init__(self):\n        self.x = 1\n",
+        BASKET + "class Big(Basket):\n    @atomic\n    def __init__(self):\n"
+        "        super().__init__([])\n        self.items.append(1)\n",
         BASKET + function("o.items = list(o.items)\no.items.append(x)"),
         "class A(STMObject):\n    @atomic\n    def __init__(self, items):\n"
         "        self.items = []\n        self.items.append(1)\n",

@@ -2,8 +2,10 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from projects import BANK, SHOW_TIER, stmpyc
@@ -23,9 +25,14 @@ def shop(project):
 
 
 def start(project, *arguments):
-    command = [sys.executable, "-m", "stmpy.stmpyc", *arguments]
+    """Runs stmpyc at the same time as what comes next, in a group of processes of its own."""
     return subprocess.Popen(
-        command, cwd=project.root, env=project.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "stmpy.stmpyc", *arguments],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
 
 
@@ -110,3 +117,34 @@ def test_a_reader_that_has_seen_enough_is_no_error(shop):
         ["sh", "-c", command], cwd=shop.root, env=shop.environment, capture_output=True, timeout=120
     )
     assert process.stderr == b""
+
+
+@pytest.mark.parametrize("jobs", ["-j1", "-j2"])
+def test_an_interrupt_ends_all_processes_without_a_word(project, jobs):
+    names = ["one", "two"]
+    for name in names:
+        os.mkfifo(project.root / name)
+    builder = start(project, "--check", jobs, *names)
+    # The other end of a pipe opens when somebody reads from it.
+    with ThreadPoolExecutor() as pool:
+        reading = [pool.submit(open, project.root / name, "wb") for name in names[: int(jobs[2:])]]
+        try:
+            writers = [opened.result(timeout=60) for opened in reading]
+        except TimeoutError:
+            for name in names:  # for the threads: nobody else will read
+                os.close(os.open(project.root / name, os.O_RDONLY | os.O_NONBLOCK))
+            raise
+    os.killpg(builder.pid, signal.SIGINT)
+    for writer in writers:
+        writer.close()
+    assert finish([builder]) == {(b"", 130)}
+
+
+def test_a_process_that_was_killed_is_an_error(shop):
+    program = (
+        "import sys\nfrom concurrent.futures.process import BrokenProcessPool\n"
+        "from stmpy import _jobs, stmpyc\n"
+        "def run(*arguments):\n    raise BrokenProcessPool\n_jobs.run = run\n"
+        "sys.exit(stmpyc.main(['-j2', 'src']))\n"
+    )
+    assert "one of its processes was killed" in shop.script(program, status=1).err
