@@ -1,4 +1,4 @@
-"""`with atomic():` in scripts and modules: at their top level, and what is said where it cannot be compiled."""
+"""`with atomic():` in scripts and modules: at their top level, and what is said where it cannot run."""
 
 SCRIPT = """\
 import threading
