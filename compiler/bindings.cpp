@@ -31,6 +31,7 @@ struct PythonResult {
   std::shared_ptr<PositionMap> position_map;
   std::vector<PythonDiagnostic> diagnostics;
   py::list report;
+  py::dict static_attributes;
 };
 
 PythonDiagnostic to_python(const Diagnostic& diagnostic, uint32_t column) {
@@ -65,7 +66,8 @@ PythonResult refuse_surrogates(const py::str& source) {
           false,
           std::make_shared<PositionMap>(empty, empty, std::vector<Segment>()),
           {to_python(diagnostic, 0)},
-          py::list()};
+          py::list(),
+          py::dict()};
 }
 
 PythonResult compile_source(const py::str& source, const py::str&, bool compile_all) {
@@ -88,12 +90,16 @@ PythonResult compile_source(const py::str& source, const py::str&, bool compile_
                       result->changed,
                       std::make_shared<PositionMap>(std::move(result->map)),
                       {},
-                      py::list()};
+                      py::list(),
+                      py::dict()};
   for (const Diagnostic& diagnostic : result->diagnostics) {
     answer.diagnostics.push_back(to_python(diagnostic, lines.character_column(view, diagnostic.place)));
   }
   for (const FunctionReport& function : result->report)
     answer.report.append(to_python(function, view, lines));
+  for (const auto& [line, names] : result->static_attributes) {
+    answer.static_attributes[py::int_(line)] = py::cast(std::vector<std::string>(names.begin(), names.end()));
+  }
   return answer;
 }
 
@@ -171,7 +177,8 @@ PYBIND11_MODULE(_compiler, module, py::mod_gil_not_used(), py::multiple_interpre
       .def_readonly("changed", &PythonResult::changed)
       .def_readonly("position_map", &PythonResult::position_map)
       .def_readonly("diagnostics", &PythonResult::diagnostics)
-      .def_readonly("report", &PythonResult::report);
+      .def_readonly("report", &PythonResult::report)
+      .def_readonly("static_attributes", &PythonResult::static_attributes);
 
   module.def("compile", &compile_source, "source"_a, "filename"_a, py::kw_only(), "compile_all"_a = false,
              "The source with the accesses of its atomic functions as calls of the runtime.");

@@ -67,8 +67,13 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
     edits.insert(at, names.prologue(), {at, at, at});
   }
   Edits::Result result = std::move(edits).apply(source, lines);
-  return {std::move(result.text), changed, std::move(result.map), std::move(code.diagnostics),
-          describe(lines, std::move(code.functions))};
+  StaticAttributes static_attributes = find_static_attributes(source, lines, code.functions);
+  return {std::move(result.text),
+          changed,
+          std::move(result.map),
+          std::move(code.diagnostics),
+          describe(lines, std::move(code.functions)),
+          std::move(static_attributes)};
 }
 
 CompileResult unchanged(std::string_view source, const LineTable& lines, const Refusal& refusal) {
@@ -77,6 +82,7 @@ CompileResult unchanged(std::string_view source, const LineTable& lines, const R
           false,
           std::move(same.map),
           {{&refusal.rule(), lines.position(refusal.offset()), refusal.what()}},
+          {},
           {}};
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "analysis/access.h"
+#include "analysis/static_attributes.h"
 #include "diagnostics/diagnostic.h"
 #include "text/position_map.h"
 
@@ -29,6 +30,7 @@ struct CompileResult {
   PositionMap map;
   std::vector<Diagnostic> diagnostics;
   std::vector<FunctionReport> report;
+  StaticAttributes static_attributes;
 };
 
 // Compiles a module's source, which is UTF-8. What the compiler cannot read stays as it is, with a

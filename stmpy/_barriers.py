@@ -4,6 +4,9 @@ Compiled code starts with ``from stmpy._barriers import abi_N, …`` where N is 
 (their names, parameters and meaning) that its compiler knew.
 """
 
+import builtins
+
+from stmpy._hidden import hidden_name
 from stmpy._runtime import (
     block_aborted,
     block_attempts,
@@ -63,6 +66,10 @@ __all__ = [
     "transaction",
     "unbound",
 ]
+
+
+# Where compiled code finds them.
+vars(builtins).update({hidden_name(name, ABI): globals()[name] for name in __all__})
 
 
 def __getattr__(name: str) -> int:

@@ -24,6 +24,7 @@ class CompileResult:
     position_map: PositionMap
     diagnostics: list[Diagnostic]
     report: list[dict[str, Any]]
+    static_attributes: dict[int, list[str]]
 
 @final
 class Finding:

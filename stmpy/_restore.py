@@ -6,40 +6,41 @@ Python keeps positions in three forms: the location tables, the first line of ea
 
 from __future__ import annotations
 
-import opcode
-import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import TypeAlias
 
+from stmpy import _class_body
 from stmpy._compiler import PositionMap, remap_location_table
-
-# Generated code starts with it. Its names have a prefix that no name of the user's has. The function of a
-# block is called that prefix and "block", so that `atomic` itself keeps its meaning around it.
-_PROLOGUE = re.compile(r"^from stmpy\._barriers import abi_\d+ as (\w+_)abi\b", re.MULTILINE)
+from stmpy._hidden import Prologue
 
 # A qualified name in the generated text, and as the user wrote it.
 _Renamed: TypeAlias = tuple[str, str]
-
-_LOAD_CONST = opcode.opmap["LOAD_CONST"]
-_LOAD_SMALL_INT = opcode.opmap.get("LOAD_SMALL_INT")  # 3.14+
-_STORE_NAME = opcode.opmap["STORE_NAME"]
 
 
 class Restorer:
     """Puts back what one compilation changed.
 
-    `functions` are the lines and names of what was compiled, as the user wrote them.
+    `functions` are the lines and names of what was compiled, as the user wrote them, `static_attributes` the
+    names that functions of the class in a line store on `self`, where Python cannot see it any more.
     """
 
     def __init__(
-        self, generated: str, position_map: PositionMap, functions: Iterable[tuple[int, str]]
+        self,
+        generated: str,
+        position_map: PositionMap,
+        functions: Iterable[tuple[int, str]],
+        static_attributes: Mapping[int, Sequence[str]],
     ) -> None:
         self._position_map = position_map
         self._functions = sorted(functions)
-        prologue = _PROLOGUE.search(generated)
-        self._block_name = f"{prologue[1]}block" if prologue is not None else None
+        self._static_attributes = static_attributes
+        self._prologue = Prologue(generated)
+        # The function of a block is called this, so that `atomic` itself keeps its meaning around it.
+        prefix = self._prologue.prefix
+        self._block_name = f"{prefix}block" if prefix is not None else None
+        self._tables: dict[bytes, bytes] = {}  # equal ones are one object, as Python's compiler makes them
 
     def line(self, line: int) -> int:
         """The line of the source that a line of the generated text stands for."""
@@ -57,38 +58,22 @@ class Restorer:
             qualname = qualname.removesuffix(name) + written
             name = written
         renamed = code.co_qualname, qualname
-        code = code.replace(
-            co_linetable=table,
+        constants = code.co_consts
+        if any(isinstance(constant, CodeType) for constant in constants):
+            constants = tuple(
+                self.code(constant, renamed) if isinstance(constant, CodeType) else constant
+                for constant in constants
+            )
+        code = self._prologue.hide(code).replace(
+            co_linetable=self._tables.setdefault(table, table),
             co_firstlineno=first_line,
             co_name=name,
             co_qualname=qualname,
-            co_consts=tuple(
-                self.code(constant, renamed) if isinstance(constant, CodeType) else constant
-                for constant in code.co_consts
-            ),
+            co_consts=constants,
         )
-        return _with_first_line_of_class(code) if "__firstlineno__" in code.co_names else code
+        if "__firstlineno__" not in code.co_names:
+            return code
+        return _class_body.restored(code, self._static_attributes.get(first_line, ()))
 
     def _locations(self, table: bytes, first_line: int) -> tuple[bytes, int]:
         return remap_location_table(table, first_line, sys.hexversion, self._position_map)
-
-
-def _with_first_line_of_class(code: CodeType) -> CodeType:
-    """A class body starts with `__firstlineno__ = …`: `inspect` finds the source of a class by it."""
-    instructions = [code.co_code[start : start + 2] for start in range(0, len(code.co_code), 2)]
-    store = bytes((_STORE_NAME, code.co_names.index("__firstlineno__") & 255))
-    if store not in instructions:
-        return code  # the user's own name in something that is no class body
-    position = instructions.index(store) - 1
-    operation, argument = instructions[position]
-    constants = list(code.co_consts)
-    if operation == _LOAD_SMALL_INT:
-        # Our text never has fewer lines than the user's: where its line fits, theirs does.
-        argument = code.co_firstlineno
-    elif operation == _LOAD_CONST and instructions.count(instructions[position]) == 1:
-        constants[argument] = code.co_firstlineno
-    elif operation == _LOAD_CONST and len(constants) <= 255:
-        argument = len(constants)
-        constants.append(code.co_firstlineno)
-    instructions[position] = bytes((operation, argument))
-    return code.replace(co_code=b"".join(instructions), co_consts=tuple(constants))

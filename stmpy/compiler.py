@@ -32,20 +32,20 @@ class Compilation:
         source: str,
         diagnostics: list[Diagnostic],
         report: list[dict[str, Any]],
-        position_map: _compiler.PositionMap | None = None,
+        result: _compiler.CompileResult | None = None,
     ) -> None:
         self.source = source
         self.diagnostics = diagnostics
         self.report = report
         self._original = original
         self._filename = filename
-        self._position_map = position_map
+        self._result = result
         self._codes: dict[int, CodeType] = {}
 
     @property
     def changed(self) -> bool:
         """Whether anything was compiled: else `source` and `code()` are Python's own."""
-        return self._position_map is not None
+        return self._result is not None
 
     def code(self, *, optimize: int = -1) -> CodeType:
         """The module's code object; every position in it is one of the user's source.
@@ -63,11 +63,12 @@ class Compilation:
         For those who do more with a module's text than Python does: `make` is their way to compile it. What
         they say about it in warnings is put back, too.
         """
-        if self._position_map is None:
+        if self._result is None:
             return make(self.source)
         functions = ((function["line"], function["name"].rpartition(".")[2]) for function in self.report)
-        restorer = Restorer(self.source, self._position_map, functions)
-        with _recording_warnings, warnings.catch_warnings(record=True) as recorded:
+        restorer = Restorer(self.source, self._result.position_map, functions, self._result.static_attributes)
+        # The module is named: another, half imported one may be in its place.
+        with _recording_warnings, warnings.catch_warnings(record=True, module=warnings) as recorded:
             warnings.simplefilter("always")
             code = make(self.source)
         for warning in recorded:
@@ -128,7 +129,7 @@ def translate(source: str | bytes, filename: str, *, compile_all: bool) -> Compi
     ]
     if not result.changed:
         return Compilation(source, filename, text, diagnostics, [])
-    return Compilation(source, filename, result.source, diagnostics, result.report, result.position_map)
+    return Compilation(source, filename, result.source, diagnostics, result.report, result)
 
 
 def _refused_by_python(plain: Compilation, refusal: Exception) -> Compilation:

@@ -106,9 +106,21 @@ class Finder {
                  .append(" is also bound to something else, in line ")
                  .append(std::to_string(line)));
     }
-    if (path.names.size() == 1) return name.meaning == Meaning::stmpy_module ? Meaning::other : name.meaning;
+    if (path.names.size() == 1) {
+      if (name.value != nullptr && !path.called) return meaning_of_value(*name.value, *name.value_scope);
+      return name.meaning == Meaning::stmpy_module ? Meaning::other : name.meaning;
+    }
     return name.meaning == Meaning::stmpy_module ? meaning_of_export(text(*path.names.back()))
                                                  : Meaning::other;
+  }
+
+  // Of a name that is bound once: `tx = atomic(timeout=1)`. What is called with a function is a function.
+  Meaning meaning_of_value(const Node& value, const Scope& scope) {
+    const DecoratorPath path = path_of(value);
+    if (path.positional) return Meaning::other;
+    const Meaning meaning = meaning_of(path, scope);
+    const bool decorates = meaning == Meaning::atomic || meaning == Meaning::compiled;
+    return decorates ? meaning : Meaning::other;
   }
 
   void visit_function(const Node& node, const Surroundings& around, const Marking& marking, bool is_async) {

@@ -118,11 +118,24 @@ void Binder::visit_assignment(const Node& node, Scope& scope) {
   const size_t count = node.children.size();
   if (count == 1) return visit(*node.children[0], scope);
   if (token_type(*node.children[1]) == Rules::EQUAL) {
+    const Token* name = sole_name(*node.children[0]);
+    if (count == 3 && name != nullptr) return visit_definition_by_value(*name, *node.children[2], scope);
     for (size_t i = 0; i + 1 < count; ++i) bind_target(*node.children[i], scope);
     return visit(*node.children.back(), scope);
   }
   bind_target(*node.children[0], scope);
   for (size_t i = 1; i < count; ++i) visit(*node.children[i], scope);
+}
+
+// `name = value`
+void Binder::visit_definition_by_value(const Token& name, const Node& value, Scope& scope) {
+  const Name before = scope.names[text(name)];
+  Name& bound = bind(name, scope);
+  if (before.meaning == Meaning::nothing && !before.global && !before.nonlocal) {
+    bound.value = &value;
+    bound.value_scope = &scope;
+  }
+  visit(value, scope);
 }
 
 // The elements of brackets. Those with comprehensions have a scope of their own, but for the first iterable.
@@ -252,6 +265,7 @@ Name& Binder::bind(const Token& token, Scope& scope, Meaning meaning) {
   }
   Name& name = target->names[text(token)];
   ++name.bindings;
+  name.value = nullptr;
   if (name.meaning == Meaning::nothing) {
     name.meaning = meaning;
     if (meaning == Meaning::other) name.rebound_at = token.start();

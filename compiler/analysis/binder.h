@@ -21,6 +21,7 @@ class Binder {
   void visit_class(const Node& node, Scope& scope);
   void visit_decorated(const Node& node, Scope& scope);
   void visit_assignment(const Node& node, Scope& scope);
+  void visit_definition_by_value(const Token& name, const Node& value, Scope& scope);
   void visit_elements(const Node& node, Scope& scope);
   void visit_import(const Node& node, Scope& scope);
   void visit_from(const Node& node, Scope& scope);

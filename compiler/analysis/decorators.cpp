@@ -18,8 +18,12 @@ DecoratorPath path_of(const Node& expression) {
     if (token != nullptr && token->getType() == Rules::OPEN_PAREN && i > 0) {
       const bool ends_here =
           primary->children.size() - i <= 3 && token_type(*primary->children.back()) == Rules::CLOSE_PAREN;
+      if (!ends_here) return {};
       path.called = true;
-      return ends_here ? path : DecoratorPath{};
+      if (const Node* elements = child_rule(*primary, Rules::RuleElements)) {
+        path.positional = elements->children.size() < 3 || token_type(*elements->children[1]) != Rules::EQUAL;
+      }
+      return path;
     }
     const size_t expected = i % 2 == 0 ? Rules::NAME : Rules::DOT;
     if (token == nullptr || token->getType() != expected) return {};

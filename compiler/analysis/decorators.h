@@ -28,6 +28,7 @@ Meaning meaning_of_export(std::string_view name);
 struct DecoratorPath {
   std::vector<const Token*> names;
   bool called = false;
+  bool positional = false;  // called with arguments that are not keywords
 
   const Token* sole_name() const { return names.size() == 1 ? names.front() : nullptr; }
 };

@@ -22,11 +22,15 @@ enum class Meaning : uint8_t {
   compiled,
 };
 
+struct Scope;
+
 struct Name {
   Meaning meaning = Meaning::nothing;
-  bool rebound = false;     // bound to a meaning of stmpy's and to something else
-  uint32_t rebound_at = 0;  // where to something else
-  uint32_t bindings = 0;    // how many places bind it
+  const Node* value = nullptr;         // of the assignment `name = value` that alone binds it
+  const Scope* value_scope = nullptr;  // where that stands
+  bool rebound = false;                // bound to a meaning of stmpy's and to something else
+  uint32_t rebound_at = 0;             // where to something else
+  uint32_t bindings = 0;               // how many places bind it
   bool parameter = false;
   bool can_be_unbound = false;  // deleted somewhere, or by the end of a handler
   bool global = false;

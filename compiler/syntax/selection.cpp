@@ -49,7 +49,12 @@ std::unordered_set<std::string_view> names_of_stmpy(std::string_view source,
                                                     const std::vector<Token>& tokens) {
   std::unordered_set<std::string_view> names{"stmpy"};
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].getType() != PythonLexer::NAME || tokens[i].text(source) != "stmpy") continue;
+    if (tokens[i].getType() != PythonLexer::NAME) continue;
+    // `tx = atomic(timeout=1)`: who uses `tx` uses stmpy.
+    const bool is_value = i >= 2 && tokens[i - 1].getType() == PythonLexer::EQUAL &&
+                          tokens[i - 2].getType() == PythonLexer::NAME;
+    if (is_value && names.contains(tokens[i].text(source))) names.insert(tokens[i - 2].text(source));
+    if (tokens[i].text(source) != "stmpy") continue;
     for (size_t j = i + 1; tokens[j].getType() != PythonLexer::NEWLINE; ++j) {
       if (tokens[j].getType() == PythonLexer::NAME) names.insert(tokens[j].text(source));
       if (tokens[j].getType() == PythonLexer::STAR) names.insert({"atomic", "atomically", "compiled"});

@@ -43,6 +43,12 @@ COMPILED = {
     "from stmpy import atomic\ndef g(): atomic = 1\n@atomic\ndef f(): ...\n": "@atomic",
     "from stmpy import atomic\nx = [atomic for atomic in y]\n@atomic\ndef f(): ...\n": "@atomic",
     "from stmpy import atomic\n@atomic\ndef atomic(): ...\n@atomic\ndef f(): ...\n": "@atomic",
+    "from stmpy import atomic\ntx = atomic(timeout=1)\n@tx\ndef f(): ...\n": "@atomic",
+    "import stmpy as s\ntx = s.atomic()\nx = 1\n@tx\ndef f(): ...\n": "@atomic",
+    "from stmpy import atomic, compiled\ntx, fast = atomic, 1\nfast = compiled\nslow = compiled\n"
+    "@slow\ndef f(): ...\n": "@compiled",
+    "from stmpy import atomic\ntx = atomic(name='x')\ndef g(tx, atomic): ...\n@tx\ndef f(): ...\n": "@atomic",
+    "from stmpy import atomic\ntx = atomic(timeout=1)\ntx2 = tx\n@tx2\ndef f(): ...\n": "@atomic",
 }
 
 # Sources whose function f is not.
@@ -70,6 +76,13 @@ NOT_COMPILED = [
     "import stmpy\nstmpy = 1\n@stmpy.atomic\ndef f(): ...\n",
     "def g():\n    from stmpy import atomic\n@atomic\ndef f(): ...\n",
     "from stmpy import atomic\ndef f(): ...\n",
+    "from stmpy import atomic\ntx = atomic(timeout=1)\ntx = other\n@tx\ndef f(): ...\n",
+    "from stmpy import atomic\ntx = atomic(other)\n@tx\ndef f(): ...\n",
+    "from stmpy import atomic\ntx = atomic(timeout=1)\n@tx()\ndef f(): ...\n",
+    "from stmpy import atomically\ntx = atomically\n@tx\ndef f(): ...\n",
+    "from stmpy import atomic\ntx = atomic(timeout=1)\ndel tx\n@tx\ndef f(): ...\n",
+    "from stmpy import atomic\ntx = atomic()\ndef g():\n    global tx\n    tx = 1\n@tx\ndef f(): ...\n",
+    "from stmpy import atomic\natomic = 1\ntx = atomic()\n@tx\ndef f(): ...\n",
     "from stmpy import atomic\n@atomic\nclass C:\n    def f(self): ...\n",
 ]
 

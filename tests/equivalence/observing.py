@@ -14,9 +14,6 @@ from tracing import Log, Planned, Record, Traced, Watched, shown
 from stmpy import atomic
 
 FILENAME = "<program>"
-# What generated code imports. Everything else a user sees of a module is the same.
-HIDDEN = "_stm_"
-
 Place: TypeAlias = tuple[int | None, int | None, int | None, int | None]
 
 # Longer than any program suspends.
@@ -74,13 +71,14 @@ class Run:
     def _see(self, *values: Any, **keywords: Any) -> Any:
         value = values[0] if values else None
         if isinstance(value, dict) and "__name__" in value:
-            value = {name: value[name] for name in value if not name.startswith(HIDDEN)}
+            value = {name: value[name] for name in value if name != "__builtins__"}
         self._log.note(f"see {shown(value)} {shown(values[1:])} {shown(keywords)}")
         return value
 
     def _peek(self, *values: object) -> None:
         frame = sys._getframe(1)
-        names = sorted(name for name in frame.f_locals if not name.startswith(HIDDEN))
+        # Compiled code may keep things under names that no source can spell.
+        names = sorted(name for name in frame.f_locals if name.isidentifier())
         self._log.note(f"{frame.f_code.co_qualname}, line {frame.f_lineno}: {names}")
 
     def _failed(self, error: BaseException) -> None:
@@ -125,11 +123,7 @@ class Run:
         )
 
     def _seen(self) -> Seen:
-        names = {
-            name: shown(value)
-            for name, value in self.namespace.items()
-            if not name.startswith(("__", HIDDEN))
-        }
+        names = {name: shown(value) for name, value in self.namespace.items() if not name.startswith("__")}
         state = [shown({**vars(o), "w_log": None}) for o in self._arguments[1:3]]
         return [*self._log.events, f"module {names}", *state]
 

@@ -3,7 +3,7 @@
 import zipfile
 
 import pytest
-from projects import BANK, SHOW_TIER
+from projects import BANK, COMPILED, SHOW_TIER
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_finders_of_the_old_kind_are_passed_over(bank):
 
 
 def test_runpy_runs_compiled_modules(bank):
-    bank.write("shop.py", BANK + "\nif __name__ == 'shop_main':\n    print('_stm_abi' in globals())\n")
+    bank.write("shop.py", BANK + f"\nif __name__ == 'shop_main':\n    print({COMPILED})\n")
     program = "import stmpy.hook, runpy\nrunpy.run_module('shop', run_name='shop_main')\n"
     assert bank.script(program).out == "True\n"
 

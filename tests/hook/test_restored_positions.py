@@ -3,9 +3,9 @@
 import sys
 
 import pytest
-from projects import BANK, SHOW_TIER
+from projects import BANK, COMPILED, SHOW_TIER
 
-PRELUDE = """\
+PRELUDE = f"""\
 import stmpy
 from stmpy import atomic
 
@@ -25,7 +25,7 @@ class Account(stmpy.STMObject):
 
 
 account = Account(10)
-if "_stm_abi" in globals(): print("compiled")
+if {COMPILED}: print("compiled")
 """
 
 FAILING = f"{PRELUDE}\n@atomic\ndef f(o):\n    return o.missing\nf(account)\n"
@@ -117,11 +117,11 @@ Bank().audit(account)
 
 
 def test_future_imports_and_docstrings_stay_where_they_are(project):
-    program = '''"""A docstring
+    program = f'''"""A docstring
 of two lines."""
 from __future__ import annotations
 from stmpy import atomic
-if '_stm_abi' in globals(): print('compiled')
+if {COMPILED}: print('compiled')
 @atomic
 def f(o: Undefined) -> Undefined:
     return o.missing
@@ -269,7 +269,7 @@ def test_deep_nesting_of_functions_is_restored(project):
     source += " " * (depth + 1) + "return o.missing\n"
     for level in reversed(range(depth)):
         source += " " * (level + 1) + f"return g{level}(o)\n"
-    source += "if '_stm_abi' in globals(): print('compiled')\nf(1)\n"
+    source += f"if {COMPILED}: print('compiled')\nf(1)\n"
     plain, compiled = tracebacks(project, source)
     assert compiled == plain
 
