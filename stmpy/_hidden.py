@@ -24,8 +24,11 @@ _EAGER = 2  # of IMPORT_NAME since 3.15: not put off by `-X lazy_imports=all`
 
 
 def hidden_name(barrier: str, abi: int | str) -> str:
-    """Where `builtins` holds a barrier, for code of this version of the barriers."""
-    return f"<stmpy {abi}>.{barrier}"
+    """Where `builtins` holds a barrier, for code of this version of the barriers.
+
+    It begins as names do that nobody lists.
+    """
+    return f"__stmpy.{abi}.{barrier}__"
 
 
 class Prologue:

@@ -37,7 +37,7 @@ SHOW_TIER = """
 def tier(module):
     from inspect import unwrap
     codes = [getattr(unwrap(value), "__code__", None) for value in vars(module).values() if callable(value)]
-    return "compiled" if any("<stmpy" in str(code.co_names) for code in codes if code) else "dynamic"
+    return "compiled" if any("__stmpy." in str(code.co_names) for code in codes if code) else "dynamic"
 print(tier({0}))
 """
 

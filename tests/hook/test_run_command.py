@@ -169,7 +169,7 @@ def real(number):
     return number.real
 
 def work(number):
-    compiled = '<stmpy' in str(real.__wrapped__.__code__.co_names)
+    compiled = '__stmpy.' in str(real.__wrapped__.__code__.co_names)
     return real(number), __name__, compiled, __file__, sys.argv
 
 if __name__ == "__main__":
