@@ -48,6 +48,9 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
   AtomicCode code = find_atomic_code(source, lines, tree->file(), scopes, compile_all);
   for (CompiledFunction& function : code.functions)
     collect_accesses(source, tree->tokens(), scopes, function);
+  std::erase_if(code.functions, [&](const CompiledFunction& function) {
+    return function.definition == &tree->file() && function.accesses.empty();
+  });
 
   // rewriting
   BarrierNames names(source, tokens);

@@ -17,18 +17,28 @@ struct Context {
   bool single_quoted = false;  // inside of f-strings in these quotes
   bool double_quoted = false;
 
+  // A body's reason ends where a function in it begins; any other goes on, so it takes that one's place.
+  bool is_of_body() const {
+    return why_dynamic == dynamic_places::kModuleBody || why_dynamic == dynamic_places::kClassBody;
+  }
+
   Context dynamic(std::string_view why) const {
     Context inner = *this;
-    if (inner.why_dynamic.empty()) inner.why_dynamic = why;
+    if (inner.why_dynamic.empty() || is_of_body()) inner.why_dynamic = why;
     return inner;
   }
 
-  // In a function of its own, which a class body's namespace cannot reach. (A comprehension may be inlined
-  // into it.)
   Context function(const Scope& inner_scope) const {
     Context inner = *this;
     inner.scope = &inner_scope;
-    if (inner.why_dynamic == dynamic_places::kClassBody) inner.why_dynamic = dynamic_places::kNone;
+    if (is_of_body()) inner.why_dynamic = dynamic_places::kNone;
+    return inner;
+  }
+
+  // One in a class body may be inlined into it, and meet the class's namespace.
+  Context comprehension(const Scope& inner_scope) const {
+    Context inner = function(inner_scope);
+    inner.why_dynamic = why_dynamic == dynamic_places::kModuleBody ? dynamic_places::kNone : why_dynamic;
     return inner;
   }
 };
@@ -209,7 +219,7 @@ class Collector {
         }
       }
       Context inner = context;
-      if (comprehension != nullptr) inner.scope = &scopes_.of(*comprehension);
+      if (comprehension != nullptr) inner = inner.comprehension(scopes_.of(*comprehension));
       for (; i < end; ++i) {
         if (children[i] == comprehension) {
           visit_first_comprehension(*comprehension, context, inner);
@@ -309,8 +319,12 @@ class Collector {
 
 void collect_accesses(std::string_view source, const TokenList& tokens, const Scopes& scopes,
                       CompiledFunction& function) {
-  Collector(source, tokens, scopes, function.accesses)
-      .visit(*function.definition->children.back(), Context{function.scope});
+  Collector collector(source, tokens, scopes, function.accesses);
+  if (rule_of(*function.definition) != Rules::RuleFile) {
+    return collector.visit(*function.definition->children.back(), Context{function.scope});
+  }
+  collector.visit(*function.definition, Context{function.scope}.dynamic(dynamic_places::kModuleBody));
+  std::erase_if(function.accesses, [](const Access& access) { return access.plan == Plan::dynamic; });
 }
 
 }  // namespace stmpy::compiler

@@ -11,7 +11,8 @@
 namespace stmpy::compiler {
 
 // Fills in the accesses of the function's own code: its body, with the lambdas and comprehensions in it, and
-// the decorators and defaults of the functions defined in it, but not those functions' bodies.
+// the decorators and defaults of the functions defined in it, but not those functions' bodies. Of a module:
+// what is compiled of its lambdas and comprehensions outside of functions.
 void collect_accesses(std::string_view source, const TokenList& tokens, const Scopes& scopes,
                       CompiledFunction& function);
 

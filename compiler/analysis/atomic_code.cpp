@@ -218,7 +218,7 @@ class Finder {
     block.name = around.function;
     found_.blocks.push_back(std::move(block));
     Surroundings inside = around;
-    if (around.enclosing == nullptr) {
+    if (around.enclosing == nullptr && !compile_all_) {  // else it is a part of what is compiled anyway
       found_.functions.push_back({&node, around.scope, around.function, "with atomic()", false, {}});
       inside.enclosing = &inside.function;
     }
@@ -239,6 +239,7 @@ AtomicCode find_atomic_code(std::string_view source, const LineTable& lines, con
                             bool compile_all) {
   AtomicCode found;
   Finder(source, lines, scopes, compile_all, found).visit(file, {&scopes.module(), "", "<module>", nullptr});
+  if (compile_all) found.functions.push_back({&file, &scopes.module(), "<module>", "compile_all", false, {}});
   return found;
 }
 

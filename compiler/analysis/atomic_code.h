@@ -16,7 +16,9 @@
 namespace stmpy::compiler {
 
 struct CompiledFunction {
-  const Node* definition;  // of a block that is in no function: the with_statement
+  // Of a block that is in no function: the with_statement; of lambdas and comprehensions that are in none: the
+  // file.
+  const Node* definition;
   const Scope* scope;
   std::string name;     // qualified, as in __qualname__
   std::string reason;   // as in `@atomic`

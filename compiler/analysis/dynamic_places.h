@@ -16,6 +16,7 @@ inline constexpr std::string_view kAnnotation =
     "the text of an annotation can be read, and evaluated in its own scope";
 inline constexpr std::string_view kTypeParameters =
     "type parameters and aliases are evaluated in scopes of their own";
+inline constexpr std::string_view kModuleBody = "it is evaluated outside of functions";
 inline constexpr std::string_view kClassBody = "a class body's namespace can answer for any name";
 inline constexpr std::string_view kSelfDocumenting = "`f\"{expression=}\"` shows the expression's text";
 inline constexpr std::string_view kTemplateString = "a template string keeps the expression's text";

@@ -3,6 +3,8 @@
 import pytest
 from compiling import compile_all, rewritten, without_prologue
 
+from stmpy import _compiler
+
 # A statement, and what becomes of it. Where the second is None it stays as it is.
 REWRITES = {
     # loads
@@ -249,3 +251,31 @@ def test_the_report_says_what_became_of_each_access() -> None:
         (3, 8, "b", "delete", "open_delete"),
         (4, 4, "m", "call", "dynamic: a method call keeps its form"),
     ]
+
+
+MODULE_LEVEL = {
+    "f = lambda o, p=q.a: o.a": 'f = lambda o, p=q.a: _stm_load(o, "a")',
+    "x = o.a": "x = o.a",
+    "x = [e.a for e in o.b if e.c]": 'x = [_stm_load(e, "a") for e in o.b if _stm_load(e, "c")]',
+    "x = {e.a: f.b for e in o.c for f in e.d}": (
+        'x = {_stm_load(e, "a"): _stm_load(f, "b") for e in o.c for f in _stm_load(e, "d")}'
+    ),
+    "def f(a=lambda: o.a): pass": 'def f(a=lambda: _stm_load(o, "a")): pass',
+    "@(lambda f: f.a)\ndef f(): pass": '@(lambda f: _stm_load(f, "a"))\ndef f(): pass',
+    "class C(o.a):\n    f = lambda o: o.a": 'class C(o.a):\n    f = lambda o: _stm_load(o, "a")',
+    "x = [a for a.b, *e in f]": 'x = [a for _stm_open_write(a, "b").b, *e in f]',
+    "class C:\n    x = [e.a for e in o]": "class C:\n    x = [e.a for e in o]",
+    "class C:\n    x: (lambda: o.a)": "class C:\n    x: (lambda: o.a)",
+    "x: (lambda: o.a) = [e.a for e in o]": 'x: (lambda: o.a) = [_stm_load(e, "a") for e in o]',
+    "f'{(lambda: o.a)=}'": "f'{(lambda: o.a)=}'",
+}
+
+
+@pytest.mark.parametrize("source", MODULE_LEVEL)
+def test_lambdas_and_comprehensions_outside_of_functions_are_compiled(source: str) -> None:
+    assert without_prologue(compile_all(source).source) == MODULE_LEVEL[source]
+
+
+def test_what_is_outside_of_functions_is_compiled_with_compile_all_alone() -> None:
+    source = "from stmpy import atomic\nf = lambda o: o.a\n@atomic\ndef g(o): o.a\n"
+    assert "lambda o: o.a" in _compiler.compile(source, "test.py").source
