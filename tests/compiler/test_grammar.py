@@ -8,9 +8,11 @@ from compiling import compile_all
 from stmpy import _compiler
 
 # Simple statements, each of which may go over several lines, between lines of dashes.
-STATEMENTS = (Path(__file__).parent / "grammar" / "statements.txt").read_text("utf-8").split("----\n")
+GRAMMAR = Path(__file__).parent / "grammar"
+STATEMENTS = (GRAMMAR / "statements.txt").read_text("utf-8").split("----\n")
 
 BLOCKS = [
+    *(GRAMMAR / "blocks.txt").read_text("utf-8").split("\n----\n"),
     "if a: pass\nelif b: pass\nelif c:\n  pass\nelse: pass",
     "while a: break\nelse: continue",
     "for a, *b in c, *d: pass\nelse: pass",
@@ -58,6 +60,7 @@ BLOCKS = [
 ]
 
 FORMATTED = [
+    *(GRAMMAR / "formatted.txt").read_text("utf-8").removesuffix("\n").split("\n----\n"),
     "f''",
     "f'a{b}c'",
     "f'{a}{b}'",
@@ -105,7 +108,16 @@ def test_formatted_strings_are_understood(literal: str, context: str) -> None:
     assert compile_all(source).source.endswith('def after(o): return _stm_load(o, "x")\n')
 
 
-@pytest.mark.parametrize("source", ["", "\n", "#", "# comment", "\\\n", "  \n\t\n", "\x0c", "pass", "'doc'"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("", "\n", "\r", "\r\n", " ", "  \n\t\n", "\x0c", "\x0c\n\x0cpass", "\\\n", "#", "# comment", "\t#"),
+        *("pass", "'doc'", "x = 1 # comment", "x = \\\n1", "'''\n'''", "\n\n# comment\npass", "# ä\nx = 'ä'"),
+        *("if a: b", "if a:\n  b", "if a:\n  b\n  # comment", "if a:\n  b\n\n\n   \n", "if a:\n  b\n    #"),
+        *("def f():\r\n\treturn 1\r\n", "if a:\r\tb\r\tc", "x = 1\r\ny = 2\nz = 3\rw = '''\r\n\r\n'''"),
+        *("x = (1,\r\n\r 2)\n", "x = 1 \\\r\n + 2 \\\r + 3", "x = f'''\r\n{a}\r'''\r", "if a:\n\x0c  b"),
+    ],
+)
 def test_nearly_empty_files_are_understood(source: str) -> None:
     assert compile_all(source).source == source
 

@@ -66,7 +66,7 @@ def run(module: str, mode: str, tests: Path, scratch: Path) -> Outcomes:
     output = folder / "outcomes.json"
     command = [sys.executable, HERE / "one_module.py", mode, module, output]
     if tests != Path(sysconfig.get_path("stdlib")) / "test":
-        command.append(tests.parent)
+        command.append(scratch / "borrowed")
     environment = os.environ | {
         "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONHASHSEED": "0",
@@ -100,9 +100,8 @@ def compare(module: str, tests: Path, scratch: Path) -> Comparison:
     return Comparison(module, len(plain), {name: pair for name, pair in both.items() if pair[0] != pair[1]})
 
 
-def report(comparisons: Iterable[Comparison]) -> int:
+def report(comparisons: Iterable[Comparison], known: list[tuple[str, str]]) -> int:
     """Prints what differs; returns how many differences have no known reason."""
-    known = known_differences()
     tests = unknown = explained = modules = 0
     for comparison in comparisons:
         modules += 1
@@ -118,8 +117,12 @@ def report(comparisons: Iterable[Comparison]) -> int:
 
 
 def compare_all(modules: Sequence[str], tests: Path, jobs: int) -> int:
+    known = known_differences()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(jobs) as pool:
-        return report(pool.map(lambda module: compare(module, tests, Path(scratch)), modules))
+        borrowed = Path(scratch, "borrowed")
+        borrowed.mkdir()
+        (borrowed / "test").symlink_to(tests.resolve())
+        return report(pool.map(lambda module: compare(module, tests, Path(scratch)), modules), known)
 
 
 def main() -> int:
