@@ -14,7 +14,7 @@ namespace {
 struct Context {
   const Scope* scope;
   std::string_view why_dynamic = dynamic_places::kNone;
-  bool single_quoted = false;  // inside of f-strings in these quotes
+  bool single_quoted = false;  // inside of f-strings in one of these quotes
   bool double_quoted = false;
 
   // A body's reason ends where a function in it begins; any other goes on, so it takes that one's place.
@@ -294,7 +294,9 @@ class Collector {
   void visit_fstring(const Node& node, const Context& context) {
     const std::string_view start = first_token(node).text(source_);
     Context inner = context;
-    (start.back() == '"' ? inner.double_quoted : inner.single_quoted) = true;
+    // Three of them do not end at one that stands in a field.
+    const bool is_long = start.ends_with("'''") || start.ends_with("\"\"\"");
+    if (!is_long) (start.back() == '"' ? inner.double_quoted : inner.single_quoted) = true;
     const bool is_template =
         start.substr(0, start.find_first_of("'\"")).find_first_of("tT") != std::string_view::npos;
     visit_children(node, is_template ? inner.dynamic(dynamic_places::kTemplateString) : inner);

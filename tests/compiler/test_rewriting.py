@@ -143,7 +143,10 @@ REWRITES = {
     # formatted strings
     "x = f'{o.a}'": "x = f'{_stm_load(o, \"a\")}'",
     'x = f"{o.a!r:>{o.b}}"': "x = f\"{_stm_load(o, 'a')!r:>{_stm_load(o, 'b')}}\"",
-    'x = f"""{o.a}"""': 'x = f"""{_stm_load(o, \'a\')}"""',
+    # … in quotes that do not end the string, in Python 3.11 too
+    'x = f"""{o.a}"""': 'x = f"""{_stm_load(o, "a")}"""',
+    'x = f"""{f\'{o.a}\'}{f"{o.a}"}"""': 'x = f"""{f\'{_stm_load(o, "a")}\'}{f"{_stm_load(o, \'a\')}"}"""',
+    "x = f'''{f\"{f'{o.a}'}{o.b}\"}'''": "x = f'''{f\"{f'{o.a}'}{_stm_load(o, 'b')}\"}'''",
     "x = f'''{o.a}''' f\"{o.a}\"": "x = f'''{_stm_load(o, \"a\")}''' f\"{_stm_load(o, 'a')}\"",
     "x = rf'\\{o.a}'": "x = rf'\\{_stm_load(o, \"a\")}'",
     "x = f'{{o.a}}'": None,

@@ -1,7 +1,8 @@
 """Runs one module of CPython's tests in this process and writes the outcome of each test as JSON.
 
-`python one_module.py plain|compiled MODULE OUTPUT`. Compiled: the tests, the library under test and unittest
-itself, every function of them, but for the few modules without which no interpreter starts.
+`python one_module.py plain|compiled MODULE OUTPUT [FOLDER]`, where FOLDER holds another `test` package.
+Compiled: the tests, the library under test and unittest itself, every function of them, but for the few
+modules without which no interpreter starts.
 """
 
 import sys
@@ -76,15 +77,14 @@ def outcomes(module_name: str) -> dict[str, str]:
 
 
 def main() -> None:
-    mode, module_name, output = sys.argv[1:4]
+    mode, module_name, output, *folders = sys.argv[1:]
     # Tests look at the arguments and at where they are.
-    sys.argv = sys.argv[4:] or ["tests"]
+    sys.argv = ["tests"]
     sys.path[0] = ""
+    sys.path += folders
     forget_library()
     if mode == "compiled":
         install()
-    if len(sys.argv) > 1:
-        sys.path.append(sys.argv.pop())
     seen = outcomes(module_name)
     import json
 
