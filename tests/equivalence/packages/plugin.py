@@ -1,4 +1,4 @@
-"""A pytest plugin: compiles what STMPY_COMPILE names, and writes outcomes by test to STMPY_OUTCOMES as JSON."""
+"""A pytest plugin: compiles what STMPY_COMPILE names, and writes tests' outcomes to STMPY_OUTCOMES."""
 
 from __future__ import annotations
 
