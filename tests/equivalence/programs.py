@@ -46,13 +46,13 @@ class Program(Expressions):
     def contained(self, place: Place) -> Lines:
         """A statement; what it raises mostly does not end the program."""
         lines = self.statement(place)
-        if self.chance(3):
+        if self.chance(8):
             return lines
         return ["try:", *indented(lines), "except Exception as error:", "    failed(error)"]
 
     def statement(self, place: Place) -> Lines:
         if self._fuel <= 0:
-            return [self.expression(place)]
+            return self._expression(place)
         self._fuel -= 1
         simple = [
             *(self._expression, self._assignment, self._assignment, self._augmented, self._augmented),
@@ -81,7 +81,8 @@ class Program(Expressions):
     # Simple statements
 
     def _expression(self, place: Place) -> Lines:
-        return [self.expression(place)]
+        text = self.expression(place)
+        return [self.pick(text, f"see({text})")]
 
     def _assignment(self, place: Place) -> Lines:
         targets = [self.target(place) for _ in range(self.pick(1, 1, 2))]
@@ -94,7 +95,7 @@ class Program(Expressions):
             f"{self.operand(place)}[{self.operand(place)}]",
             self.pick(*LOCALS),
         )
-        right = self.pick(self.expression(place.but(walrus=False)), "n", "1", "-1", "'s'", *LOCALS)
+        right = self.pick(self.expression(place.but(walrus=False)), "n", "1", "-1", "'s'", "unbound", *LOCALS)
         return [f"{target} {self.pick('+', '-', *OPERATORS)}= {right}"]
 
     def _annotated(self, place: Place) -> Lines:
@@ -108,7 +109,7 @@ class Program(Expressions):
         return [f"{target}: {self.operand(plain)}{value}"]
 
     def _del(self, place: Place) -> Lines:
-        return [f"del {self.target(place, star='')}"]
+        return [f"del {self.pick(*LOCALS, self.target(place, star=''), self.target(place, star=''))}"]
 
     def _assert(self, place: Place) -> Lines:
         return [f"assert {self.operand(place)}, {self.operand(place)}"]
@@ -237,7 +238,8 @@ def programs(draw: Callable[[st.SearchStrategy[Any]], Any], fuel: int = 10) -> s
     kind = program.pick("", "", "yields", "awaits", "both")
     place = module.inside("function", yields=kind in ("yields", "both"), awaits=kind in ("awaits", "both"))
     place = place.but(returns=kind != "both")
-    body = ["    a, b, c = p, o, n", *(line for _ in range(3) for line in program.block(place))]
+    bound = program.pick("    a, b, c = p, o, n", "    a, b = o, p")
+    body = [bound, *(line for _ in range(3) for line in program.block(place))]
     if kind in ("yields", "both"):
         body.append("    yield o.x")
     prefix = "async " if kind in ("awaits", "both") else ""

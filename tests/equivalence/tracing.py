@@ -170,7 +170,7 @@ class Record(STMObject):
     y = 5
 
     def __init__(self, log: Log) -> None:
-        self.x = 1
+        self.x: object = Traced(log, 2)
         self.w_log = log
 
     def m(self, *arguments: object, **keywords: object) -> object:
@@ -178,12 +178,12 @@ class Record(STMObject):
         return self
 
     @property
-    def w(self) -> int:
+    def w(self) -> object:
         self.w_log.note("w read")
         return self.x
 
     @w.setter
-    def w(self, value: int) -> None:
+    def w(self, value: object) -> None:
         self.w_log.note(f"w = {shown(value)}")
         self.x = value
 
