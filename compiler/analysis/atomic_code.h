@@ -16,8 +16,8 @@
 namespace stmpy::compiler {
 
 struct CompiledFunction {
-  // Of a block that is in no function: the with_statement; of lambdas and comprehensions that are in none: the
-  // file.
+  // Of a block that is in no function: the with_statement; of lambdas and comprehensions that are in none:
+  // the file.
   const Node* definition;
   const Scope* scope;
   std::string name;     // qualified, as in __qualname__
