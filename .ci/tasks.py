@@ -61,7 +61,9 @@ def install(interpreter: Interpreter) -> Path:
     settings = {f"cmake.define.{name}": value for name, value in cmake_settings().items()}
     settings["build-dir"] = str(CACHE / "build" / interpreter.tag)
     options = [f"--config-settings={name}={value}" for name, value in settings.items()]
-    run(python, "-m", "pip", "install", "-v", "--no-build-isolation", *options, f"{ROOT}[test]")
+    # IPython needs packages that have no wheels without the GIL.
+    extras = "test" if interpreter.free_threaded else "test,notebook"
+    run(python, "-m", "pip", "install", "-v", "--no-build-isolation", *options, f"{ROOT}[{extras}]")
     return python
 
 

@@ -61,12 +61,14 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # What looks at transactions from outside is loaded when it is first asked for: it needs more of the
-    # standard library than all the rest.
-    if name not in __all__:
+    # standard library than all the rest. So is the extension of IPython.
+    if name in ("load_ipython_extension", "unload_ipython_extension"):
+        from stmpy import _ipython as home
+    elif name in __all__:
+        from stmpy import _views as home  # type: ignore[no-redef]
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stmpy import _views
-
-    value: object = getattr(_views, name)
+    value: object = getattr(home, name)
     globals()[name] = value
     return value
 

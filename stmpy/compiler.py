@@ -65,8 +65,7 @@ class Compilation:
         """
         if self._result is None:
             return make(self.source)
-        functions = ((function["line"], function["name"].rpartition(".")[2]) for function in self.report)
-        restorer = Restorer(self.source, self._result.position_map, functions, self._result.static_attributes)
+        restorer = self.restorer()
         # The module is named: another, half imported one may be in its place.
         with _recording_warnings, warnings.catch_warnings(record=True, module=warnings) as recorded:
             warnings.simplefilter("always")
@@ -76,6 +75,12 @@ class Compilation:
             line = restorer.line(warning.lineno) if ours else warning.lineno
             warnings.warn_explicit(warning.message, warning.category, warning.filename, line)
         return restorer.code(code)
+
+    def restorer(self) -> Restorer:
+        """What puts code that was made of `source` back into the user's source; `changed` must be true."""
+        assert self._result is not None
+        functions = ((function["line"], function["name"].rpartition(".")[2]) for function in self.report)
+        return Restorer(self.source, self._result.position_map, functions, self._result.static_attributes)
 
     def plain(self) -> Compilation:
         """The same source, left as it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stmpy import hook
+from stmpy._installation import install
 from stmpy._version import __version__
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Comes in front of pytest's own import hook, for as long as pytest runs."""
-    config.add_cleanup(hook.install().uninstall)
+    config.add_cleanup(install().uninstall)
 
 
 def pytest_report_header() -> str:

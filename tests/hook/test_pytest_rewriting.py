@@ -135,8 +135,6 @@ def test_the_plugin_ends_with_pytest(project):
     program = """
 import pytest, sys
 pytest.main(["-q", "-p", "stmpy.pytest", "-p", "no:cacheprovider", "test_it.py"])
-import stmpy.hook
-stmpy.hook.handle.uninstall()
 print([f for f in sys.meta_path if "stmpy" in type(f).__module__])
 """
     assert project.script(program).out.splitlines()[-1] == "[]"
