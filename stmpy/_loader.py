@@ -127,7 +127,8 @@ class CompilingLoader(SourceFileLoader):
         try:
             code = self._cached_code(fullname)
             return self._new_code(fullname) if code is None else code
-        except SyntaxError as error:
+        except (EOFError, ImportError, SyntaxError) as error:
+            # What Python says about a source or a cached module has no frames of ours.
             raise error.with_traceback(None)  # noqa: B904  (it is the same error)
 
     def pythons_code(self, fullname: str) -> CodeType | None:
