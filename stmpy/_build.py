@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stmpy import _cache, _messages, _tree
 from stmpy._diagnostics import Diagnostic
@@ -93,10 +93,19 @@ def _report(path: str, compilation: Compilation) -> str:
         lines.append(f"  {function['line']}: {function['name']} ({function['reason']})")
         lines += [
             f"    {access['line']}:{access['column']}: {access['attribute']}, "
-            f"{access['kind']}: {access['plan']}"
+            f"{access['kind']}: {_plan(access)}"
             for access in function["accesses"]
         ]
     return "\n".join(lines) + "\n"
+
+
+def _plan(access: dict[str, Any]) -> str:
+    plan = str(access["plan"])
+    if access.get("barrier"):
+        plan += f" by {access['barrier']}"
+    if access.get("of"):
+        plan += " of {}:{}".format(*access["of"])
+    return f"{plan}, {access['why']}" if access.get("why") else plan
 
 
 def _report_json(path: str, compilation: Compilation) -> str:

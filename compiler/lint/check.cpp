@@ -57,6 +57,12 @@ bool Place::is_given(const Node& primary) const {
          owner->parent->kind != Scope::Kind::class_body;
 }
 
+bool Place::is_plain_object(const Node& primary, const LocalClass& local) const {
+  // Mixins are made to be put beside STMObject, in whatever module.
+  if (text(*local.node->children[1]).ends_with("Mixin") || !values.is_plain(local)) return false;
+  return !made_here(primary) && !is_given(primary) && !is_initialiser();
+}
+
 bool Place::is_initialiser() const {
   if (rule_of(*region.whole) != Rules::RuleFunction_definition) return false;
   const std::string_view name = text(*region.whole->children[1]);

@@ -60,6 +60,9 @@ struct Place {
   // Whether the primary begins with an argument that the transaction gives to a function it calls.
   bool is_given(const Node& primary) const;
 
+  // Whether the primary's object, of this class, is known to be no STMObject, and to be nobody's own.
+  bool is_plain_object(const Node& primary, const LocalClass& local) const;
+
   // Whether the region is the function that makes the object it writes to.
   bool is_initialiser() const;
 };

@@ -132,7 +132,19 @@ void check_attribute(const Place& place, const Change& change, const Node& prima
                       .append(" is ")
                       .append(change.how));
   }
-  if (local != nullptr && !place.values.is_transactional(*local)) return;
+  if (local != nullptr && !place.values.is_transactional(*local)) {
+    if (!place.is_plain_object(primary, *local)) return;
+    return report(place, rules::plain_object, change,
+                  std::string("the ")
+                      .append(spoken(value))
+                      .append(" in ")
+                      .append(shown)
+                      .append(" is ")
+                      .append(change.how)
+                      .append(", and ")
+                      .append(place.text(*local->node->children[1]))
+                      .append(" is no STMObject"));
+  }
   if (place.made_here(primary) || place.is_given(primary) || place.is_initialiser() ||
       is_replaced_before(place, primary, count)) {
     return;

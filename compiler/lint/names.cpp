@@ -88,12 +88,7 @@ void check_plain_targets(const Place& place) {
     if (!is_attribute(primary)) continue;
     const std::string path = place.values.path_of_prefix(primary, primary.children.size() - 2, place.scope);
     const LocalClass* local = path.ends_with("()") ? place.values.class_at(path) : nullptr;
-    // Mixins are made to be put beside STMObject, in whatever module.
-    if (local == nullptr || place.text(*local->node->children[1]).ends_with("Mixin") ||
-        !place.values.is_plain(*local) || place.made_here(primary) || place.is_given(primary) ||
-        place.is_initialiser()) {
-      continue;
-    }
+    if (local == nullptr || !place.is_plain_object(primary, *local)) continue;
     place.findings.add(rules::plain_object, primary,
                        std::string(place.text(primary)) + " is written in a transaction, but " +
                            std::string(place.text(*local->node->children[1])) + " is no STMObject");

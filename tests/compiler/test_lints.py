@@ -144,6 +144,8 @@ FOUND = {
         "class A: pass\nclass B(A, metaclass=M):\n    @atomic\n"
         "    def m(self):\n        «self.y», «self.x» = 1, 2\n",
         "class A: pass\na = A()\n" + function("«a.x» = 1"),
+        "class A:\n    def __init__(self):\n        self.x = []\n"
+        "    @atomic\n    def m(self):\n        «self.x.append(1)»\n",
         "class A: pass\n" + function("«a.x» = 1", parameters="a: A"),
         "class A:\n    def n(self):\n        «self.x» = 1\n    @atomic\n    def m(self):\n        self.n()\n",
     ],
@@ -260,6 +262,8 @@ CLEAN = {
         "class A(Base):\n    @atomic\n    def m(self):\n        self.x = 1\n",
         "from other import Base\nclass A(Base):\n    @atomic\n    def m(self):\n        self.x = 1\n",
         "class A:\n    @atomic\n    def m(self):\n        self.x = 1\nclass B(STMObject, A): pass\n",
+        "class XMixin:\n    def __init__(self):\n        self.x = []\n"
+        "    @atomic\n    def m(self):\n        self.x.append(1)\n",
         "class XMixin:\n    @atomic\n    def m(self):\n        self.x = 1\n",
         "class A(STMObject): pass\nclass B(A):\n    @atomic\n    def m(self):\n        self.x = 1\n",
         "class A:\n    @staticmethod\n    @atomic\n    def m(a):\n        a.x = 1\n",
