@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/with_items.h"
 #include "lint/checks.h"
 #include "lint/walk.h"
 #include "syntax/antlr_lock.h"
@@ -116,7 +117,7 @@ void check_region(const Region& region, const Values& values, Findings& findings
       for (const Node* function : called_functions(node, scope, values)) {
         if (region.contains(start_of(*function))) continue;
         called.push_back({function, function->children.back(), &values.scopes().of(*function), false,
-                          name_of(region, values)});
+                          start_of(*function), name_of(region, values)});
       }
     }
     return !runs_later(node, scope, values) && !is_returned_lambda(node);
@@ -126,6 +127,12 @@ void check_region(const Region& region, const Values& values, Findings& findings
         std::string(": ").append(region.caller).append(" calls ").append(name_of(region, values)));
   } else if (!region.is_block) {
     check_memoised({*region.whole, *region.scope, region, values, findings});
+  }
+  if (region.is_block) {
+    check_with_lock({*region.whole, *region.scope, region, values, findings});
+    for (const WithItem& item : items_of(*region.whole).items) {
+      if (item.start() > region.start) walk(values.scopes(), *item.expression, *region.scope, visit);
+    }
   }
   walk(values.scopes(), *region.body, *region.scope, visit);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "analysis/with_items.h"
 #include "lint/checks.h"
 #include "lint/known_calls.h"
 
@@ -67,26 +68,13 @@ void check_locking(const Place& place) {
 
 // `with lock:`
 void check_with_lock(const Place& place) {
-  const auto check = [&](const Node& item) {
-    const Node* primary = sole_primary(item);
-    if (primary == nullptr || place.made_here(*primary)) return;
-    const std::string path = place.values.path_of(item, place.scope);
-    if (std::find(kLocks.begin(), kLocks.end(), path) == kLocks.end()) return;
-    place.findings.add(rules::locking, item, "a " + spoken(path) + " is taken inside of a transaction");
-  };
-  for (const Node* child : place.node.children) {
-    if (rule_of(*child) != Rules::RuleWith_item) continue;
-    check(*child->children[0]);
-    // Items in brackets look like a tuple.
-    const Node* primary = sole_primary(*child->children[0]);
-    if (primary == nullptr || primary->children.size() != 3 ||
-        rule_of(*primary->children[1]) != Rules::RuleElements) {
-      continue;
-    }
-    if (primary->children[1]->children.size() == 1) continue;
-    for (const Node* element : primary->children[1]->children) {
-      if (rule_of(*element) == Rules::RuleExpression) check(*element);
-    }
+  for (const WithItem& item : items_of(place.node).items) {
+    const Node* primary = sole_primary(*item.expression);
+    if (primary == nullptr || !place.region.contains(item.start()) || place.made_here(*primary)) continue;
+    const std::string path = place.values.path_of(*item.expression, place.scope);
+    if (std::find(kLocks.begin(), kLocks.end(), path) == kLocks.end()) continue;
+    place.findings.add(rules::locking, *item.expression,
+                       "a " + spoken(path) + " is taken inside of a transaction");
   }
 }
 

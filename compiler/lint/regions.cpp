@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "analysis/with_items.h"
 #include "lint/walk.h"
 
 namespace stmpy::compiler {
@@ -52,10 +53,12 @@ std::optional<Region> run_by(const Node& primary, const Scope& scope, Scopes& sc
     const Node& function = *primary.children[i + 1]->children[0];
     const Node* inner = function.children.empty() ? nullptr : function.children.front();
     if (inner != nullptr && rule_of(*inner) == Rules::RuleLambda) {
-      return Region{inner, inner->children.back(), &scopes.of(*inner), false};
+      return Region{inner, inner->children.back(), &scopes.of(*inner), false, start_of(*inner)};
     }
     const Node* local = values.function_at(values.path_of(function, scope));
-    if (local != nullptr) return Region{local, local->children.back(), &scopes.of(*local), false};
+    if (local != nullptr) {
+      return Region{local, local->children.back(), &scopes.of(*local), false, start_of(*local)};
+    }
   }
   return std::nullopt;
 }
@@ -99,17 +102,15 @@ std::vector<Region> find_regions(const Node& file, Scopes& scopes, const Values&
     if (rule_of(node) == Rules::RuleFunction_definition) {
       const Scope& inner = scopes.of(node);
       if (!inner.suspends && marking_of(node, scope, values) == Marking::atomic) {
-        add({&node, node.children.back(), &inner, false});
+        add({&node, node.children.back(), &inner, false, start_of(node)});
       }
     } else if (rule_of(node) == Rules::RuleWith_statement) {
-      walk(scopes, node, scope, [&](const Node& item, const Scope& item_scope) {
-        if (rule_of(item) == Rules::RuleBlock) return false;
-        if (rule_of(item) == Rules::RuleExpression && values.path_of(item, item_scope) == "stmpy.atomic()" &&
-            marking(item, item_scope, values) == Marking::atomic) {
-          add({&node, node.children.back(), &scope, true});
+      for (const WithItem& item : items_of(node).items) {
+        if (values.path_of(*item.expression, scope) == "stmpy.atomic()" &&
+            marking(*item.expression, scope, values) == Marking::atomic) {
+          add({&node, node.children.back(), &scope, true, item.start()});
         }
-        return true;
-      });
+      }
     } else if (rule_of(node) == Rules::RulePrimary) {
       if (const auto region = run_by(node, scope, scopes, values)) add(*region);
     }

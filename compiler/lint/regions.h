@@ -15,11 +15,12 @@ struct Region {
   const Node* body;
   const Scope* scope;            // of the body
   bool is_block;                 // the statement, not a function
+  uint32_t start;                // of what is in the transaction: behind other items of the statement
   std::string_view caller = {};  // of a function that is called
 
   bool is_called() const { return !caller.empty(); }
 
-  bool contains(uint32_t offset) const { return start_of(*whole) <= offset && offset < end_of(*whole); }
+  bool contains(uint32_t offset) const { return start <= offset && offset < end_of(*whole); }
 };
 
 // Those whose atomic() says `irrevocable=` run once and are left out.

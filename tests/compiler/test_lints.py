@@ -16,6 +16,7 @@ FOUND = {
         function("«os.remove(x)»"),
         function("«away(x)»", before="from os import remove as away\n"),
         function("«p.write(x)»", before="p = open('x')\n"),
+        "with open('x') as p, atomic():\n    «p.write('')»\n",
         function("«subprocess.run(x)».check_returncode()", before="import subprocess\n"),
         function("«r.get(x)».json()", before="import requests as r\n"),
         function("«session.post(x)»", before="import requests\nsession = requests.Session()\n"),
@@ -34,6 +35,7 @@ FOUND = {
         "    def g(self):\n        self.log = logging.getLogger()\n",
     ],
     "STM202": [
+        "with time.sleep(1), atomic(), «time.sleep(2)» as x:\n    pass\n",
         function("«time.sleep(1)»"),
         function("«nap(1)»", before="from time import sleep as nap\n"),
         function("«ready.wait()»", before="ready = threading.Event()\n"),
@@ -48,6 +50,7 @@ FOUND = {
         function("with «lock»:\n    o.x = 1", before="lock = threading.Lock()\n"),
         function("with («lock», x):\n    o.x = 1", before="lock = threading.RLock()\n"),
         function("with («lock» as y):\n    o.x = 1", before="lock = threading.RLock()\n"),
+        "lock = threading.Lock()\nwith atomic(), «lock»:\n    pass\n",
         function("«lock.acquire()»", before="from threading import Lock as L\nlock = None\nlock = L()\n"),
         function("«q.put(x)»\n«q.get()»", before="q = queue.Queue()\n"),
         "class A(STMObject):\n    def __init__(self):\n        self.lock = threading.Lock()\n"
@@ -195,6 +198,7 @@ CLEAN = {
         "async def f(o):\n    await o.x\n    with atomic():\n        o.x = 1\n    await o.y\n",
         "@atomic(irrevocable=True)\ndef f():\n    print(1)\n",
         "with atomic(irrevocable=True):\n    print(1)\n",
+        "lock = threading.Lock()\nwith lock, atomic():\n    pass\n",
     ],
     "run later, or elsewhere": [
         function("stmpy.on_commit(lambda: print(x))"),
@@ -232,6 +236,8 @@ CLEAN = {
         function("return [a.x for a in x], sum(a.x for a in x)"),
         function("def values():\n    yield o.x\nreturn list(values())"),
         function("return map(str, x)"),
+        function("return (y + 1 for y in x)"),
+        function("return map(lambda y: y + 1, x)"),
         function("@contextmanager\ndef values():\n    yield o.x\nreturn values()"),
         "with atomic():\n    done = []\n    done.append(1)\n",
         BASKET + function("b = Basket(x)\nb.items.append(x)\nreturn b"),
