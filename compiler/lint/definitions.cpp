@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "analysis/decorators.h"
 #include "lint/values.h"
 
 namespace stmpy::compiler {
@@ -73,23 +72,10 @@ void Values::define(const Node& node, const Scope& scope) {
         add(*node.children[i + 1], scope, {Definition::Kind::value, node.children[i - 1], &scope, {}, 0});
       }
       return;
-    case Rules::RuleDecorated:
-      for (const Node* child : node.children) {
-        if (rule_of(*child) != Rules::RuleDecorator) break;
-        const Token* name = decorator_path(*child).sole_name();
-        const Node& definition = *node.children.back();
-        if (name != nullptr && rule_of(definition) == Rules::RuleFunction_definition &&
-            text(*name) == text(*token_of(*definition.children[1]))) {
-          blocks_.push_back(&definition);
-        }
-      }
-      return;
     case Rules::RuleFunction_definition: {
       const std::string path = numbered('@', node);
       functions_.emplace(start_of(node), &node);
-      if (std::find(blocks_.begin(), blocks_.end(), &node) == blocks_.end()) {
-        add(*token_of(*node.children[1]), scope, {Definition::Kind::path, nullptr, nullptr, path, 0});
-      }
+      add(*token_of(*node.children[1]), scope, {Definition::Kind::path, nullptr, nullptr, path, 0});
       return define_parameters(node, scope);
     }
     case Rules::RuleClass_definition:

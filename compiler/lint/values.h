@@ -97,7 +97,6 @@ class Values {
   std::unordered_map<const Name*, const Scope*> owners_;
   std::unordered_map<uint32_t, LocalClass> classes_;
   std::unordered_map<uint32_t, const Node*> functions_;
-  std::vector<const Node*> blocks_;  // functions named as their own decorators: they bind nothing
   mutable int depth_ = 0;
   mutable int steps_ = 0;
 };

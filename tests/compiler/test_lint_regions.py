@@ -38,6 +38,7 @@ LOG = "def log(x):\n    «print(x)»\n"
     [
         LOG + function("log(o.x)"),
         LOG + "def one(x):\n    log(x)\ndef two(x):\n    one(x)\n    two(x)\n" + function("two(o.x)"),
+        LOG + "def one(x):\n    two(x)\ndef two(x):\n    one(log(x))\n" + function("two(o.x)"),
         LOG.replace("def", "@stmpy.compiled\ndef") + function("log(o.x)"),
         LOG + "with atomic():\n    log(1)\n",
         LOG + function("log(o.x)") + function("log(o.x)").replace("f(", "g("),
