@@ -140,7 +140,6 @@ void check_region(const Region& region, const Values& values, Findings& findings
 // All atomic code, and what it calls, each once.
 void check_regions(std::vector<Region> regions, const Values& values, Findings& findings) {
   std::set<const Node*> checked;
-  for (const Region& region : regions) checked.insert(region.whole);
   while (!regions.empty()) {
     std::vector<Region> called;
     for (const Region& region : regions) check_region(region, values, findings, called);
