@@ -49,11 +49,11 @@ class Fate(NamedTuple):
 
 
 FATES = {
-    "opened": Fate("opened", "one call of the runtime", True),
-    "as written": Fate("written", "looked up on the object, which asks the runtime", True),
-    "dynamic": Fate("dynamic", "the same, because a call would be illegal or seen here", True),
-    "reused": Fate("reused", "answered by an earlier access: no call", False),
-    "free": Fate("free", "no object that a transaction could know: no call", False),
+    "opened": Fate("opened", "a call of the runtime acquires it", True),
+    "as written": Fate("written", "the object's own lookup asks the runtime", True),
+    "dynamic": Fate("dynamic", "the same: a call would be illegal or seen", True),
+    "reused": Fate("reused", "an earlier access has it open: no call", False),
+    "free": Fate("free", "no object of a transaction's: no call", False),
 }
 _OTHER = Fate("written", "", True)
 
