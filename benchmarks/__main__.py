@@ -14,6 +14,7 @@ from typing import NamedTuple
 import bounds
 import imports
 import processes
+import sources
 import variants
 from bounds import FREE_THREADED, Bound
 from measure import Samples, alternate, clock_one, clock_threads, ratio
@@ -112,6 +113,14 @@ def hook(_: str, effort: Effort) -> None:
                     print(f"  {label:36}{plain:14.0f}{value:14.2f}   {judgement}".rstrip())
 
 
+def reading(_: str, effort: Effort) -> None:
+    clocks, size = sources.clocks()
+    samples = alternate(clocks, *effort)
+    print(f"  {'':36}{'MB/s':>14}")
+    for way, bound in (sources.LEX, bounds.LEXING), (sources.COMPILE, bounds.PARSING), (sources.PYTHON, None):
+        print_ratio(way, size / statistics.median(samples[way]) / 1e6, bound)
+
+
 TABLES = [
     Table(
         "1,000 × o.x += 1 in one transaction",
@@ -144,6 +153,7 @@ FROM_OUTSIDE = [
     Table("memory of an object with three attributes", "memory", memory),
     Table("import stmpy", "import", import_time),
     Table("imports through the hook", "import", hook),
+    Table("reading sources of the standard library", "reading", reading),
 ]
 
 

@@ -48,3 +48,6 @@ IMPORT_MILLISECONDS = Bound(15)
 WARM_IMPORT = Bound(1.05, 1.15)
 COLD_IMPORT = Bound(2.0)
 UNRELATED_IMPORT = Bound(1.05)
+# Megabytes a second.
+LEXING = Bound(10, at_least=True)
+PARSING = Bound(4, at_least=True)
