@@ -1,14 +1,17 @@
 #include "compile.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "analysis/accesses.h"
 #include "analysis/atomic_code.h"
+#include "analysis/guards.h"
 #include "analysis/scopes.h"
 #include "rewrite/accesses.h"
 #include "rewrite/barriers.h"
-#include "rewrite/blocks.h"
+#include "rewrite/guards.h"
 #include "rewrite/prologue.h"
+#include "rewrite/statements.h"
 #include "syntax/antlr_lock.h"
 #include "syntax/deep_stack.h"
 #include "syntax/indentation.h"
@@ -33,6 +36,23 @@ std::vector<FunctionReport> describe(const LineTable& lines, std::vector<Compile
   return report;
 }
 
+// What is compiled of a module outside of functions does not have the accesses of its blocks, which have
+// entries of their own; and without any it is no entry.
+void leave_out_blocks(const Node& file, std::vector<CompiledFunction>& functions) {
+  const auto is_in_block = [&](const Access& access) {
+    return std::any_of(functions.begin(), functions.end(), [&](const CompiledFunction& function) {
+      return rule_of(*function.definition) == Rules::RuleWith_statement &&
+             start_of(*function.definition) <= access.base_start &&
+             access.base_start < end_of(*function.definition);
+    });
+  };
+  std::erase_if(functions, [&](CompiledFunction& function) {
+    if (function.definition != &file) return false;
+    std::erase_if(function.accesses, is_in_block);
+    return function.accesses.empty();
+  });
+}
+
 CompileResult rewrite(std::string_view source, const LineTable& lines, bool compile_all) {
   // syntax
   std::vector<Token> tokens;
@@ -46,17 +66,21 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
   // analysis
   Scopes scopes(source, tree->file());
   AtomicCode code = find_atomic_code(source, lines, tree->file(), scopes, compile_all);
-  for (CompiledFunction& function : code.functions)
+  Guards guards;
+  for (CompiledFunction& function : code.functions) {
     collect_accesses(source, tree->tokens(), scopes, function);
-  std::erase_if(code.functions, [&](const CompiledFunction& function) {
-    return function.definition == &tree->file() && function.accesses.empty();
-  });
+    if (function.definition == &tree->file()) continue;
+    collect_guards(source, scopes, *function.scope, *function.definition->children.back(), guards);
+  }
+  leave_out_blocks(tree->file(), code.functions);
 
   // rewriting
   BarrierNames names(source, tokens);
   Edits edits;
-  // Where both change one place, the blocks' lines go around what the accesses become.
-  rewrite_blocks(source, lines, tree->tokens(), code.blocks, names, edits);
+  Unit unit{source, lines, tree->tokens(), names, edits};
+  // Where several change one place, each goes around what the next ones make of it.
+  rewrite_statements(unit, code.blocks, guards);
+  rewrite_guards(unit, guards);
   for (const CompiledFunction& function : code.functions) {
     rewrite_accesses(source, lines, function.accesses, names, edits);
     if (function.is_inner_block) {

@@ -106,21 +106,7 @@ class Finder {
                  .append(" is also bound to something else, in line ")
                  .append(std::to_string(line)));
     }
-    if (path.names.size() == 1) {
-      if (name.value != nullptr && !path.called) return meaning_of_value(*name.value, *name.value_scope);
-      return name.meaning == Meaning::stmpy_module ? Meaning::other : name.meaning;
-    }
-    return name.meaning == Meaning::stmpy_module ? meaning_of_export(text(*path.names.back()))
-                                                 : Meaning::other;
-  }
-
-  // Of a name that is bound once: `tx = atomic(timeout=1)`. What is called with a function is a function.
-  Meaning meaning_of_value(const Node& value, const Scope& scope) {
-    const DecoratorPath path = path_of(value);
-    if (path.positional) return Meaning::other;
-    const Meaning meaning = meaning_of(path, scope);
-    const bool decorates = meaning == Meaning::atomic || meaning == Meaning::compiled;
-    return decorates ? meaning : Meaning::other;
+    return stmpy::compiler::meaning_of(path, scopes_, scope, source_);
   }
 
   void visit_function(const Node& node, const Surroundings& around, const Marking& marking, bool is_async) {
@@ -218,7 +204,7 @@ class Finder {
     block.name = around.function;
     found_.blocks.push_back(std::move(block));
     Surroundings inside = around;
-    if (around.enclosing == nullptr && !compile_all_) {  // else it is a part of what is compiled anyway
+    if (around.enclosing == nullptr) {
       found_.functions.push_back({&node, around.scope, around.function, "with atomic()", false, {}});
       inside.enclosing = &inside.function;
     }

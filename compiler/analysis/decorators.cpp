@@ -34,4 +34,29 @@ DecoratorPath path_of(const Node& expression) {
 
 DecoratorPath decorator_path(const Node& decorator) { return path_of(*decorator.children[1]); }
 
+namespace {
+
+// Of a name that is bound once: `tx = atomic(timeout=1)`. What is called with a function is a function.
+Meaning meaning_of_value(const Node& value, const Scopes& scopes, const Scope& scope,
+                         std::string_view source) {
+  const DecoratorPath path = path_of(value);
+  if (path.positional) return Meaning::other;
+  const Meaning meaning = meaning_of(path, scopes, scope, source);
+  return meaning == Meaning::atomic || meaning == Meaning::compiled ? meaning : Meaning::other;
+}
+
+}  // namespace
+
+Meaning meaning_of(const DecoratorPath& path, const Scopes& scopes, const Scope& scope,
+                   std::string_view source) {
+  if (path.names.empty() || path.names.size() > 2) return Meaning::other;
+  const Name& root = scopes.resolve(scope, path.names.front()->text(source));
+  const bool is_stmpy = root.meaning == Meaning::stmpy_module;
+  if (path.names.size() == 2)
+    return is_stmpy ? meaning_of_export(path.names.back()->text(source)) : Meaning::other;
+  if (root.value != nullptr && !path.called)
+    return meaning_of_value(*root.value, scopes, *root.value_scope, source);
+  return is_stmpy ? Meaning::other : root.meaning;
+}
+
 }  // namespace stmpy::compiler

@@ -36,4 +36,8 @@ struct DecoratorPath {
 DecoratorPath path_of(const Node& expression);
 DecoratorPath decorator_path(const Node& decorator);
 
+// What a path of names means where it is read in `scope`; Meaning::other for what stmpy does not export.
+Meaning meaning_of(const DecoratorPath& path, const Scopes& scopes, const Scope& scope,
+                   std::string_view source);
+
 }  // namespace stmpy::compiler

@@ -5,8 +5,10 @@
 namespace stmpy::compiler {
 
 Edits::Result Edits::apply(std::string_view source, const LineTable& lines) && {
-  std::stable_sort(edits_.begin(), edits_.end(),
-                   [](const Edit& a, const Edit& b) { return a.start < b.start; });
+  std::stable_sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) {
+    const bool a_replaces = a.end != a.start, b_replaces = b.end != b.start;
+    return a.start != b.start ? a.start < b.start : a_replaces < b_replaces;
+  });
   std::string text;
   text.reserve(source.size() + edits_.size() * 16);
   std::vector<Segment> segments;

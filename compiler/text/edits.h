@@ -20,7 +20,8 @@ struct Anchor {
 
 class Edits {
  public:
-  // Of several insertions at one place the first one added comes first.
+  // Of several insertions at one place the first one added comes first; they come before what replaces the
+  // text there.
   void insert(uint32_t at, std::string text, Anchor anchor) { replace(at, at, std::move(text), anchor); }
 
   // Replaced ranges never overlap.

@@ -213,6 +213,7 @@ PyObject* decorator_call(PyObject* self, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t count = PyTuple_GET_SIZE(args);
   const bool has_keywords = kwargs && PyDict_GET_SIZE(kwargs) > 0;
   if (count == 1 && !has_keywords) return decorate(PyTuple_GET_ITEM(args, 0), options_of(self));
+  if (count == 0 && !has_keywords) return Py_NewRef(self);
   if (count != 0) {
     PyErr_SetString(errors::usage_error,
                     "atomic takes one function, or arguments by keyword: @atomic, or @atomic(timeout=1.0); "

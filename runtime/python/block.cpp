@@ -179,6 +179,10 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Block* block = block_in(self, Stage::Running);
   if (!block) return nullptr;
   if (block->nested) {
+    if (must_abort(*block->thread)) {
+      raise_abort(*block->thread);
+      return nullptr;
+    }
     block->nested->end(true);
   } else {
     block->stage = Stage::Over;  // finalisers run behind the commit

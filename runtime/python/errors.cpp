@@ -3,7 +3,8 @@
 namespace stmpy {
 
 namespace errors {
-PyObject *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts, *usage_error;
+PyObject *never_raised, *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts,
+    *usage_error;
 }  // namespace errors
 
 namespace {
@@ -18,15 +19,24 @@ bool add(PyObject* module, PyObject*& error, const char* name, const char* doc, 
 
 }  // namespace
 
-bool is_handling_abort() {
-  Ref handled = Ref::steal(PyErr_GetHandledException());
+bool is_abort(PyObject* exception) {
+  return PyErr_GivenExceptionMatches(exception, errors::abort_transaction) != 0;
+}
+
+bool follows_abort(PyObject* exception) {
   // An exception raised in a handler has the handled one as its context. Code of the user's can make cycles
   // of them.
-  for (int length = 0; length < 1000 && handled && handled.get() != Py_None; ++length) {
-    if (PyErr_GivenExceptionMatches(handled.get(), errors::abort_transaction)) return true;
-    handled = Ref::steal(PyException_GetContext(handled.get()));
+  Ref before = Ref::steal(PyException_GetContext(exception));
+  for (int length = 0; length < 1000 && before; ++length) {
+    if (is_abort(before.get())) return true;
+    before = Ref::steal(PyException_GetContext(before.get()));
   }
   return false;
+}
+
+bool is_handling_abort() {
+  const Ref handled = Ref::steal(PyErr_GetHandledException());
+  return handled && handled.get() != Py_None && (is_abort(handled.get()) || follows_abort(handled.get()));
 }
 
 int add_errors(PyObject* module) {
@@ -42,6 +52,8 @@ int add_errors(PyObject* module) {
            PyExc_Exception)) {
     return -1;
   }
+  never_raised = PyErr_NewException("stmpy.NeverRaised", PyExc_BaseException, nullptr);
+  if (!never_raised) return -1;
   Ref timeout_bases = Ref::steal(PyTuple_Pack(2, transaction_error, PyExc_TimeoutError));
   if (!timeout_bases ||
       !add(module, transaction_timeout, "TransactionTimeout",

@@ -6,12 +6,16 @@
 namespace stmpy {
 
 namespace errors {
-extern PyObject *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts,
-    *usage_error;
+// `never_raised` matches nothing, also where it is one of several.
+extern PyObject *never_raised, *abort_transaction, *transaction_error, *transaction_timeout,
+    *too_many_attempts, *usage_error;
 }  // namespace errors
 
 // True while an AbortTransaction is on the thread's stack of handled exceptions.
 bool is_handling_abort();
+// Whether the exception is an AbortTransaction; whether it was raised while one was handled.
+bool is_abort(PyObject* exception);
+bool follows_abort(PyObject* exception);
 
 // Makes the exceptions, and adds them to the module. -1 with an exception.
 int add_errors(PyObject* module);

@@ -5,6 +5,7 @@
 #include "runtime/python/block.h"
 #include "runtime/python/compiled.h"
 #include "runtime/python/errors.h"
+#include "runtime/python/guards.h"
 #include "runtime/python/instance.h"
 #include "runtime/python/introspection.h"
 #include "runtime/python/module_bytes.h"
@@ -45,10 +46,12 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(add_atomic(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), block_methods) == 0);
+  check(PyModule_AddFunctions(module.ptr(), guard_methods) == 0);
   check(add_block(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);
   share_functions(module.ptr(), compiled_methods);
   share_functions(module.ptr(), block_methods);
+  share_functions(module.ptr(), guard_methods);
   add_introspection(module);
 }

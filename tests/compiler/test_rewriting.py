@@ -64,15 +64,20 @@ REWRITES = {
     "x: o.a = p.b": 'x: o.a = _stm_load(p, "b")',
     "for o.a in p.b: pass": 'for _stm_open_write(o, "a").a in _stm_load(p, "b"): pass',
     "for o.a, *p.b in n: pass": ('for _stm_open_write(o, "a").a, *_stm_open_write(p, "b").b in n: pass'),
-    "with o.a as p.b, n: pass": 'with _stm_load(o, "a") as _stm_open_write(p, "b").b, n: pass',
+    "with o.a as p.b, n: pass": (
+        'with _stm_load(o, "a") as _stm_open_write(p, "b").b, n: pass\n_stm_checkpoint(None)'
+    ),
     "with (o.a as p.b, n.c): pass": (
-        'with (_stm_load(o, "a") as _stm_open_write(p, "b").b, _stm_load(n, "c")): pass'
+        'with (_stm_load(o, "a") as _stm_open_write(p, "b").b, _stm_load(n, "c")): pass\n'
+        "_stm_checkpoint(None)"
     ),
     "with (o.a, p.b) as n.c: pass": (
-        'with (_stm_load(o, "a"), _stm_load(p, "b")) as _stm_open_write(n, "c").c: pass'
+        'with (_stm_load(o, "a"), _stm_load(p, "b")) as _stm_open_write(n, "c").c: pass\n'
+        "_stm_checkpoint(None)"
     ),
     "with o.a as (p.b, n.c): pass": (
-        'with _stm_load(o, "a") as (_stm_open_write(p, "b").b, _stm_open_write(n, "c").c): pass'
+        'with _stm_load(o, "a") as (_stm_open_write(p, "b").b, _stm_open_write(n, "c").c): pass\n'
+        "_stm_checkpoint(None)"
     ),
     # deletes
     "del o.a": 'del _stm_open_delete(o, "a").a',
@@ -112,7 +117,7 @@ REWRITES = {
     "o.a += n; f = lambda: n": '_stm_open_update(o, "a").a += n; f = lambda: n',
     "o.a += n; f = [n for _ in p]": '_stm_open_update(o, "a").a += n; f = [n for _ in p]',
     "try:\n    o.a += n\nexcept E as n: pass": (
-        'try:\n    _stm_open_update(o, "a").a += n\nexcept E as n: pass'
+        'try:\n    _stm_open_update(o, "a").a += n\nexcept _stm_caught(E) as n: pass'
     ),
     # comprehensions, lambdas and what is defined inside
     "x = [e.a for e in o.b if e.c]": (
@@ -134,9 +139,10 @@ REWRITES = {
     # control flow
     "while o.a: break\nelse: o.b": 'while _stm_load(o, "a"): break\nelse: _stm_load(o, "b")',
     "try: o.a\nexcept o.b: o.c\nfinally: o.d": (
-        'try: _stm_load(o, "a")\nexcept _stm_load(o, "b"): _stm_load(o, "c")\nfinally: _stm_load(o, "d")'
+        'try: _stm_load(o, "a")\nexcept _stm_caught(_stm_load(o, "b")): _stm_load(o, "c")\n'
+        'finally: _stm_load(o, "d")'
     ),
-    "try: o.a\nexcept* o.b: pass": 'try: _stm_load(o, "a")\nexcept* _stm_load(o, "b"): pass',
+    "try: o.a\nexcept* o.b: pass": 'try: _stm_load(o, "a")\nexcept* _stm_caught(_stm_load(o, "b")): pass',
     "match o.a:\n    case _ if o.b: o.c": (
         'match _stm_load(o, "a"):\n    case _ if _stm_load(o, "b"): _stm_load(o, "c")'
     ),

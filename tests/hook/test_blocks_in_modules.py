@@ -1,4 +1,4 @@
-"""`with atomic():` in scripts and modules: at their top level, and what is said where it cannot run."""
+"""`with atomic():` in scripts and modules: at their top level, and where it cannot be compiled."""
 
 SCRIPT = """\
 import threading

@@ -17,6 +17,7 @@ from typing import Literal
 import pytest
 from _pytest.assertion.rewrite import rewrite_asserts
 from cells import Cell
+from rivals import Rival
 from stage import Stage
 
 import stmpy
@@ -24,7 +25,7 @@ import stmpy
 Tier = Literal["dynamic", "compiled"]
 
 # About what only compiled code can have. That the dynamic tier says so is a test of test_misuse.
-COMPILED_ONLY = {"test_with_blocks.py"}
+COMPILED_ONLY = {"test_with_blocks.py", "test_guards.py", "test_block_programs.py"}
 
 
 class BothTiers(pytest.File):
@@ -105,6 +106,12 @@ def stage() -> Iterator[Stage]:
     the_stage = Stage()
     yield the_stage
     the_stage.close()
+
+
+@pytest.fixture
+def rival(stage: Stage) -> Rival:
+    """A transaction that an attempt of the test is aborted by when it meets it."""
+    return Rival(stage)
 
 
 @pytest.fixture

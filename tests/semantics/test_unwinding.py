@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 from cells import Cell
+from rivals import swallowing
 
 from stmpy import AbortTransaction, atomic, current_transaction, stats
 
@@ -335,10 +336,7 @@ def test_a_swallowed_abort_in_a_nested_call_is_met_by_the_outer_one(stage, confl
 
     @atomic
     def nested(cell):
-        try:
-            return cell.value
-        except BaseException:
-            return "swallowed"
+        return swallowing(lambda: cell.value)
 
     def body(cell, mine):
         result = nested(cell)

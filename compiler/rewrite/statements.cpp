@@ -1,0 +1,93 @@
+#include "rewrite/statements.h"
+
+#include <map>
+
+#include "rewrite/block.h"
+
+namespace stmpy::compiler {
+
+namespace {
+
+// What is done to one statement.
+struct Change {
+  const Node* statement = nullptr;
+  const AtomicBlock* block = nullptr;
+  bool checks_behind = false;     // a with statement
+  bool checks_each_turn = false;  // a loop
+};
+
+// By where they begin, so that what is around comes before what is inside.
+using Changes = std::map<uint32_t, Change>;
+
+Changes changes_of(const std::vector<AtomicBlock>& blocks, const Guards& guards) {
+  Changes changes;
+  const auto change = [&](const Node& statement) -> Change& {
+    Change& found = changes[start_of(statement)];
+    found.statement = &statement;
+    return found;
+  };
+  for (const AtomicBlock& block : blocks) change(*block.statement).block = &block;
+  for (const Node* statement : guards.withs) change(*statement).checks_behind = true;
+  for (const Node* statement : guards.loops) change(*statement).checks_each_turn = true;
+  return changes;
+}
+
+size_t shift_in(const BlockRewriter* around) { return around != nullptr ? around->body_shift() : 0; }
+
+std::string checkpoint(Unit& unit) { return unit.names.use("checkpoint") + "(None)"; }
+
+// Who swallowed an exception in a `with` goes on behind it: at the place of the first item, where Python
+// calls its __exit__.
+void check_behind(Unit& unit, const Node& statement, const BlockRewriter* around) {
+  const uint32_t item = items_of(statement).items.front().start();
+  // `async with` begins with the other word.
+  const bool is_async = rule_of(*statement.parent) == Rules::RuleAsync_statement;
+  const std::string_view indentation =
+      indentation_at(unit.source, start_of(is_async ? *statement.parent : statement));
+  const std::string line = join({"\n", indentation, std::string(shift_in(around), ' '), checkpoint(unit)});
+  insert_behind(unit, statement, line, {item, item, item, item});
+}
+
+// In front of the first statement of each turn, which has the place of it.
+void check_each_turn(Unit& unit, const Node& loop, const BlockRewriter* around) {
+  const Node& body = *child_rule(loop, Rules::RuleBlock);
+  const Node* first = child_rule(body, Rules::RuleStatement);
+  const uint32_t at = first != nullptr ? start_of(*first) : start_of(body);
+  const bool on_its_line = first == nullptr || rule_of(*first->children[0]) == Rules::RuleSimple_statement;
+  const std::string separator =
+      on_its_line ? "; " : join({"\n", indentation_at(unit.source, at), std::string(shift_in(around), ' ')});
+  unit.edits.insert(at, checkpoint(unit) + separator, {at, at, at});
+}
+
+// The changes from `next` on that begin before `end`. Lines behind several statements come innermost first.
+void rewrite_until(Unit& unit, uint32_t end, Changes::const_iterator& next, const Changes& changes,
+                   BlockRewriter* around) {
+  while (next != changes.end() && next->first < end) {
+    const Change& change = (next++)->second;
+    const uint32_t statement_end = end_of(*change.statement);
+    if (change.checks_each_turn) check_each_turn(unit, *change.statement, around);
+    if (change.block != nullptr) {
+      if (around != nullptr) around->rewrite_jumps(start_of(*change.statement));
+      BlockRewriter rewriter(unit, *change.block, around);
+      rewriter.rewrite_head();
+      rewriter.indent_body();
+      rewrite_until(unit, statement_end, next, changes, &rewriter);
+      rewriter.rewrite_jumps(statement_end);
+      rewriter.rewrite_end();
+      if (around != nullptr) around->skip_jumps(statement_end);
+    } else {
+      rewrite_until(unit, statement_end, next, changes, around);
+    }
+    if (change.checks_behind) check_behind(unit, *change.statement, around);
+  }
+}
+
+}  // namespace
+
+void rewrite_statements(Unit& unit, const std::vector<AtomicBlock>& blocks, const Guards& guards) {
+  const Changes changes = changes_of(blocks, guards);
+  auto next = changes.begin();
+  rewrite_until(unit, static_cast<uint32_t>(unit.source.size()), next, changes, nullptr);
+}
+
+}  // namespace stmpy::compiler
