@@ -1,6 +1,5 @@
 #include "compile.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "analysis/accesses.h"
@@ -39,18 +38,16 @@ std::vector<FunctionReport> describe(const LineTable& lines, std::vector<Compile
 // What is compiled of a module outside of functions does not have the accesses of its blocks, which have
 // entries of their own; and without any it is no entry.
 void leave_out_blocks(const Node& file, std::vector<CompiledFunction>& functions) {
-  const auto is_in_block = [&](const Access& access) {
-    return std::any_of(functions.begin(), functions.end(), [&](const CompiledFunction& function) {
-      return rule_of(*function.definition) == Rules::RuleWith_statement &&
-             start_of(*function.definition) <= access.base_start &&
-             access.base_start < end_of(*function.definition);
+  if (functions.empty() || functions.back().definition != &file) return;
+  std::vector<Access>& outside = functions.back().accesses;
+  for (const CompiledFunction& function : functions) {
+    const Node& block = *function.definition;
+    if (rule_of(block) != Rules::RuleWith_statement) continue;
+    std::erase_if(outside, [&](const Access& access) {
+      return start_of(block) <= access.base_start && access.base_start < end_of(block);
     });
-  };
-  std::erase_if(functions, [&](CompiledFunction& function) {
-    if (function.definition != &file) return false;
-    std::erase_if(function.accesses, is_in_block);
-    return function.accesses.empty();
-  });
+  }
+  if (outside.empty()) functions.pop_back();
 }
 
 CompileResult rewrite(std::string_view source, const LineTable& lines, bool compile_all) {
