@@ -150,7 +150,7 @@ class Expressions:
                 f"({first}, *{second})",
                 f"[{first}, {second}]",
                 f"{{{first}: {second}, **{{'k': {self.operand(place)}}}}}",
-                f"{{{first}, {second}}}",
+                f"len({{{first}, {second}}})",  # a set's own order is that of addresses
             )
         )
 
@@ -174,7 +174,7 @@ class Expressions:
                 f"[{element} for e in {self.operand(place.but(walrus=False))}]",
                 f"[({element}) {clauses}]",
                 f"{{{self.operand(inner)}: ({element}) {clauses}}}",
-                f"{{({element}) {clauses}}}",
+                f"len({{({element}) {clauses}}})",
                 f"list(({element}) {clauses})" if kind == "for" else f"[({element}) {clauses}]",
             )
         )
