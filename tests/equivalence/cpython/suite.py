@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIMIT = 600  # seconds, for one module once
+LIMIT = 300  # seconds, for one module once
 
 # What tests do, by their ids.
 Outcomes = dict[str, str]
