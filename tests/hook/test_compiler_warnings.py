@@ -1,7 +1,12 @@
 """What the compiler has to say reaches the user as warnings, from the cache as well as at first."""
 
+import sys
+import types
+
 import pytest
 from projects import BANK, SHOW_TIER
+
+from stmpy.compiler import compile_source
 
 GENERATOR = BANK + "\n\n@atomic\ndef pairs(a):\n    yield a.balance\n"
 GENERATOR_LINE = BANK.count("\n") + 4
@@ -81,3 +86,10 @@ def test_trace_says_what_became_of_each_module(project):
     assert second.splitlines() == [f"{line} (from the cache)" for line in first.splitlines()]
     assert project.script(program).err == ""
     assert project.script(program, STMPY_TRACE_IMPORTS="0").err == ""
+
+
+def test_a_module_is_compiled_while_warnings_is_half_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "warnings", types.ModuleType("warnings"))
+    compilation = compile_source("def f(o): return o.x\n", "half.py", compile_all=True)
+    assert compilation.diagnostics == []
+    assert compilation.changed
