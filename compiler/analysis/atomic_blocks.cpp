@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/first_binding.h"
+
 namespace stmpy::compiler {
 
 namespace {
@@ -162,7 +164,7 @@ Jumps jumps_out_of(std::string_view source, const AtomicBlock& block) {
   return finder.found();
 }
 
-BoundNames names_bound_by(std::string_view source, const AtomicBlock& block) {
+BoundNames names_bound_by(std::string_view source, const TokenList& tokens, const AtomicBlock& block) {
   const Extent extent = extent_of(block);
   BoundNames found;
   std::vector<std::string_view> seen;
@@ -172,11 +174,13 @@ BoundNames names_bound_by(std::string_view source, const AtomicBlock& block) {
     seen.push_back(name);
     const auto entry = block.scope->names.find(name);
     const Name known = entry != block.scope->names.end() ? entry->second : Name();
+    const bool is_plain = block.scope->kind != Scope::Kind::module && !known.nonlocal;
     if (known.global) {
       found.globals.push_back(name);
-    } else if (block.scope->kind == Scope::Kind::module || known.nonlocal || known.can_be_unbound) {
-      found.locals.push_back(name);
-    } else if (known.parameter || Dominators(source, *block.scope, name).bind_before(*block.statement)) {
+    } else if (is_plain && is_bound_first(source, tokens, block, name)) {
+      continue;
+    } else if (is_plain && !known.can_be_unbound &&
+               (known.parameter || Dominators(source, *block.scope, name).bind_before(*block.statement))) {
       found.certain.push_back(name);
     } else {
       found.locals.push_back(name);

@@ -8,6 +8,7 @@
 
 #include "analysis/scopes.h"
 #include "analysis/with_items.h"
+#include "syntax/token.h"
 
 namespace stmpy::compiler {
 
@@ -37,12 +38,13 @@ struct Jumps {
 };
 Jumps jumps_out_of(std::string_view source, const AtomicBlock& block);
 
-// The variables of its scope that the block binds or deletes, by where their values are found.
+// The variables of its scope that the block binds or deletes and that somebody could miss, by where their
+// values are found.
 struct BoundNames {
   std::vector<std::string_view> certain;  // of locals that are bound whenever the block is reached
   std::vector<std::string_view> locals;
   std::vector<std::string_view> globals;
 };
-BoundNames names_bound_by(std::string_view source, const AtomicBlock& block);
+BoundNames names_bound_by(std::string_view source, const TokenList& tokens, const AtomicBlock& block);
 
 }  // namespace stmpy::compiler

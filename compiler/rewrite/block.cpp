@@ -27,7 +27,7 @@ BlockRewriter::BlockRewriter(Unit& unit, const AtomicBlock& block, const BlockRe
       shift_(around != nullptr ? around->body_shift() : 0),
       depth_(around_ != nullptr ? around_->depth_ + around_->loops_.size() : 0),
       base_(join({indentation_at(unit.source, start_of(*block.statement)), std::string(shift_, ' ')})),
-      bound_(names_bound_by(unit.source, block)),
+      bound_(names_bound_by(unit.source, unit.tokens, block)),
       jumps_(jumps_out_of(unit.source, block)) {}
 
 // From `with` to the first line of the body.

@@ -27,6 +27,11 @@ void rewrite_handler(Unit& unit, const Node& clause) {
   }
 }
 
+// `return *value`, which Python refuses.
+bool is_starred(const Node& expressions) {
+  return expressions.children.size() == 1 && token_of(*expressions.children[0]->children[0]) != nullptr;
+}
+
 // `return value` to `return leaving(value)`.
 void rewrite_return(Unit& unit, const Node& statement) {
   const std::string leaving = unit.names.use("leaving");
@@ -36,6 +41,7 @@ void rewrite_return(Unit& unit, const Node& statement) {
     unit.edits.insert(end, join({" ", leaving, "(None)"}), {start, end, start});
     return;
   }
+  if (is_starred(*value)) return;
   const uint32_t start = start_of(*value), end = end_of(*value);
   const bool tuple = is_bare_tuple(*value);
   unit.edits.insert(start, join({leaving, tuple ? "((" : "("}), {start, end, start});

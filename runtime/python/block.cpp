@@ -69,11 +69,20 @@ void finish(Block* block) {
   block->saved = Ref();
 }
 
+// As Python stores names outside of ASCII.
+Ref normalised(PyObject* name) {
+  if (PyUnicode_IS_ASCII(name)) return Ref::borrow(name);
+  const Ref module = Ref::steal(PyImport_ImportModule("unicodedata"));
+  return module ? Ref::steal(PyObject_CallMethod(module.get(), "normalize", "sO", "NFKC", name)) : Ref();
+}
+
 // The variables named in `names` as they are in the code that calls us, to `saved` from `at` on.
 template <class Variables>
 bool save(const Variables& variables, PyObject* names, PyObject* saved, Py_ssize_t at) {
   for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(names); ++index) {
-    Ref value = variables.get(PyTuple_GET_ITEM(names, index));
+    if (!PyUnicode_CheckExact(PyTuple_GET_ITEM(names, index))) return out_of_order() != nullptr;
+    const Ref name = normalised(PyTuple_GET_ITEM(names, index));
+    Ref value = name ? variables.get(name.get()) : Ref();
     if (!value && PyErr_Occurred()) return false;
     PyTuple_SET_ITEM(saved, at + index, value ? value.release() : Py_NewRef(unbound));
   }
@@ -179,10 +188,6 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Block* block = block_in(self, Stage::Running);
   if (!block) return nullptr;
   if (block->nested) {
-    if (must_abort(*block->thread)) {
-      raise_abort(*block->thread);
-      return nullptr;
-    }
     block->nested->end(true);
   } else {
     block->stage = Stage::Over;  // finalisers run behind the commit

@@ -52,13 +52,13 @@ def test_the_target_is_assigned_inside():
     "before, inside, bound, put_back",
     [
         ("", "a += 1", ", (), (), a", "a, = block_saved(block1)"),
-        ("x = 1\n", "x = 2", ", (), (), x", "x, = block_saved(block1)"),
-        ("import x\n", "x = 2", ", (), (), x", "x, = block_saved(block1)"),
-        ("def x(): pass\n", "x = 2", ", (), (), x", "x, = block_saved(block1)"),
-        ("x, (y, *z) = a\n", "[z] = b", ", (), (), z", "z, = block_saved(block1)"),
+        ("x = 1\n", "x += 1", ", (), (), x", "x, = block_saved(block1)"),
+        ("import x\n", "x += 1", ", (), (), x", "x, = block_saved(block1)"),
+        ("def x(): pass\n", "x += 1", ", (), (), x", "x, = block_saved(block1)"),
+        ("x, (y, *z) = a\n", "[z] = z", ", (), (), z", "z, = block_saved(block1)"),
         (
             "if a: x = 1\n",
-            "x = 2",
+            "x += 1",
             ', ("x",), ()',
             "x, = block_saved(block1)\n  if x is unbound: del x",
         ),
@@ -70,7 +70,7 @@ def test_the_target_is_assigned_inside():
         ),
         (
             "global x\n",
-            "x = 2; a = 1",
+            "x = 2; a += 1",
             ', (), ("x",), a',
             "a, x, = block_saved(block1)\n  if x is unbound: del x",
         ),
@@ -84,26 +84,64 @@ def test_the_names_that_it_binds_are_put_back(before, inside, bound, put_back):
 
 @pytest.mark.parametrize("head", ["for x in b", "with b as x"])
 def test_what_is_bound_around_the_block_is_certainly_bound(head):
-    text = rewritten(f"{head}:\n    with atomic():\n        x = 1")
+    text = rewritten(f"{head}:\n    with atomic():\n        x += 1")
     assert "(), (), x):" in text and "unbound" not in text
 
 
 def test_a_name_bound_in_a_handler_or_an_else_clause_around_is_not_certain():
-    text = rewritten("for x in b:\n    pass\nelse:\n    with atomic():\n        y = 1; x = 2")
+    text = rewritten("for x in b:\n    pass\nelse:\n    with atomic():\n        y += 1; x += 2")
     assert '("y",), (), x' in text
-    text = rewritten("try:\n    x = 1\nexcept a:\n    with atomic():\n        x = 2")
+    text = rewritten("try:\n    x = 1\nexcept a:\n    with atomic():\n        x += 2")
     assert '("x",), ()' in text
 
 
+@pytest.mark.parametrize(
+    "text, put_back",
+    [
+        # bound by what comes first, and read behind that only
+        ("with atomic():\n    x = a; b(x)", False),
+        ("with atomic():\n    y = x = a\nreturn x, y", False),
+        ("with atomic() as x:\n    b(x)\nreturn x", False),
+        ("with atomic():\n    for x in a: b(x)", False),
+        ("for i in a:\n    with atomic():\n        x = i.y; b(x)\n        if i: break", False),
+        ("try:\n    with atomic():\n        x = a; b(x)\nfinally: a", False),
+        ("with b, atomic():\n    x = a; b(x)", False),
+        # ... or perhaps not
+        ("with atomic():\n    if a: x = 1\n    b(x)", True),
+        ("with atomic():\n    x = x + 1", True),
+        ("with atomic():\n    x += 1", True),
+        ("with atomic():\n    for x in a: b(x)\nreturn x", True),
+        ("with atomic():\n    for x in x: b(x)", True),
+        ("with atomic():\n    for x in a: pass\n    else: b(x)", True),
+        ("with atomic():\n    if a: return\n    x = 1\nb(x)", True),
+        ("for i in a:\n    with atomic():\n        if i: continue\n        x = 1\nb(x)", True),
+        ("try:\n    with atomic():\n        x = a()\nfinally: b(x)", True),
+        ("with b:\n    with atomic():\n        x = a()\nb(x)", True),
+        ("with b, atomic():\n    x = a()\nb(x)", True),
+        # ... or somebody else can see it
+        ("with atomic():\n    x = 1; (lambda: x)()", True),
+        ("with atomic():\n    x = 1; [x for _ in a]", True),
+        ("with atomic():\n    x = 1; locals()", True),
+        ("nonlocal x\nwith atomic():\n    x = 1", True),
+        ("global x\nwith atomic():\n    x = 1", True),
+        ("with atomic():\n    import x", True),
+        ("with atomic():\n    del x", True),
+        ("with atomic():\n    \N{GREEK SMALL LETTER PHI} = 1", True),
+    ],
+)
+def test_what_nobody_could_miss_is_not_put_back(text, put_back):
+    assert ("block_saved" in rewritten(text)) == put_back
+
+
 def test_private_names_are_looked_for_as_python_stores_them():
-    source = "class C:\n    def f(self):\n        with atomic():\n            __x = 1\n"
+    source = "class C:\n    def f(self):\n        with atomic():\n            __x += 1\n"
     assert '("_C__x",), ()' in compiled(source).source
 
 
 def test_only_the_outermost_of_nested_blocks_puts_back():
-    text = rewritten("with atomic():\n    with atomic():\n        a = 1")
+    text = rewritten("with atomic():\n    with atomic():\n        a += 1")
     assert text.count("block_saved") == 1
-    text = rewritten("with atomic():\n    def g(a):\n        with atomic():\n            a = 1")
+    text = rewritten("with atomic():\n    def g(a):\n        with atomic():\n            a += 1")
     assert text.count("block_saved") == 2
 
 

@@ -35,6 +35,8 @@ GUARDS = {
     # what leaves a finally
     "try: n\nfinally: return": "try: n\nfinally: return _stm_leaving(None)",
     "try: n\nfinally: return n": "try: n\nfinally: return _stm_leaving(n)",
+    "try: n\nfinally: return *n": None,  # Python refuses it
+    "try: n\nfinally: return *n, p": "try: n\nfinally: return _stm_leaving((*n, p))",
     "try: n\nfinally: return n, p": "try: n\nfinally: return _stm_leaving((n, p))",
     "try: n\nfinally:\n    for i in p: return n": (
         "try: n\nfinally:\n    for i in p: return _stm_leaving(n)"

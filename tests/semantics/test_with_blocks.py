@@ -554,6 +554,15 @@ def test_global_names_are_put_back(rival):
     del LATE
 
 
+def test_names_beyond_ascii_are_put_back(rival):
+    if rival:
+        ﬁ = 1
+    with atomic():
+        ﬁ += 1
+        rival.meet()
+    assert ﬁ == 2
+
+
 def test_a_variable_that_an_earlier_turn_bound_is_put_back_to_that(rival):
     seen = []
     for turn in range(2):
@@ -704,6 +713,8 @@ def test_steps_that_are_called_out_of_order_raise(cell):
         block_attempts()
     with pytest.raises(RuntimeError, match=order):
         block_attempts(atomic(), "name", 1, 2)
+    with pytest.raises(RuntimeError, match=order):
+        block_attempts(atomic(), "name", (1,), ())
     for step in (block_begin, block_aborted, block_saved):
         with pytest.raises(TypeError, match="a block is needed"):
             step(1)
