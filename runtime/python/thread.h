@@ -46,6 +46,8 @@ struct alignas(64) Thread {
   LookupCache lookups;
 
   explicit Thread(core::Descriptor& of) : descriptor(of) {}
+  // AbortTransaction was raised in this attempt, or is on its way.
+  bool was_told() const { return told || telling.load() != Telling::Quiet; }
   bool in_transaction() const { return level != 0; }
   void open_level() { level = ++last_level; }
 };

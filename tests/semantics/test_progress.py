@@ -90,6 +90,32 @@ def test_a_victim_in_a_loop_without_barriers_is_told(stage, senior):
     assert cell.value == 11
 
 
+def test_a_victim_that_is_told_does_not_enter_a_handler_that_would_swallow_it(stage, senior, tier):
+    if tier == "dynamic":
+        pytest.skip("only compiled code has handlers that an abort passes by")
+    cell, looping, attempts, swallowed = Cell(0), threading.Event(), [], []
+
+    @atomic
+    def young():
+        attempts.append(1)
+        cell.value += 10
+        if len(attempts) > 1:
+            return
+        looping.set()
+        try:
+            while True:
+                pass
+        except BaseException as error:
+            swallowed.append(error)
+
+    victim = stage.start(young)
+    assert looping.wait(PATIENCE)
+    senior(cell).result()
+    victim.result()
+    assert swallowed == []
+    assert cell.value == 11
+
+
 def test_a_victim_in_a_loop_over_what_it_holds_is_told(stage, senior):
     cell, looping, attempts = Cell(0), threading.Event(), []
 
