@@ -53,6 +53,13 @@ def outside(workload: str, effort: Effort) -> None:
     print_times(alternate(clocks, *effort), "plain", {"STMObject": bounds.OUTSIDE})
 
 
+def on_plain_objects(workload: str, effort: Effort) -> None:
+    """Compiled code whose objects turn out to be none of ours."""
+    programs = variants.load(workload)
+    clocks = {"uncompiled": clock_one(programs[PLAIN]), "compiled": clock_one(programs[COMPILED])}
+    print_times(alternate(clocks, *effort), "uncompiled", {"compiled": bounds.PLAIN_OBJECTS})
+
+
 def disjoint(workload: str, effort: Effort) -> None:
     """Throughput of threads that share nothing but the code, and how it grows from one thread to two."""
     names = (PLAIN, LOCK, DYNAMIC, COMPILED)
@@ -137,6 +144,8 @@ TABLES = [
         "read_many",
         one_thread(PLAIN, {COMPILED: bounds.READ_MANY}),
     ),
+    Table("@compiled code on objects that are no STMObjects", "plain_mix", on_plain_objects),
+    Table("… one update each", "plain_updates", on_plain_objects),
     Table("1,000 reads outside of transactions", "outside_read", outside),
     Table("1,000 writes outside of transactions", "outside_write", outside),
 ]

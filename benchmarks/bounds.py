@@ -33,6 +33,7 @@ TRANSFER_COMPILED = {"3.11": Bound(0.6, 0.75), "3.14": Bound(1.1, 1.3), "3.14t":
 TRANSFER_DYNAMIC = {"3.11": Bound(0.75, 0.9), "3.14": Bound(1.3, 1.5), "3.14t": Bound(1.0, 1.3)}[KIND]
 READ_MANY = Bound(2.0)
 OUTSIDE = Bound(3.0)
+PLAIN_OBJECTS = Bound(1.7)
 NAIVE = Bound(10, at_least=True)
 
 # Throughput, two threads, free-threaded.

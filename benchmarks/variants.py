@@ -27,7 +27,7 @@ def load(workload: str) -> dict[str, Program]:
     path = Path(__file__).parent / "workloads" / f"{workload}.py"
     text = path.read_text()
     return {
-        PLAIN: _execute(_without_stmpy(text), path, STMObject=object, atomic=lambda function: function),
+        PLAIN: _execute(_without_stmpy(text), path, STMObject=object, atomic=_undecorated),
         LOCK: _execute(_under_lock(_without_stmpy(text)), path, STMObject=object, lock=threading.Lock()),
         DYNAMIC: _execute(text, path),
         COMPILED: _execute(stmpy.compiler.compile_source(text, str(path)).code(), path),
@@ -35,8 +35,12 @@ def load(workload: str) -> dict[str, Program]:
     }
 
 
+def _undecorated(function: Any) -> Any:
+    return function
+
+
 def _execute(program: Any, path: Path, **names: Any) -> Program:
-    namespace = {"__name__": path.stem, "__file__": str(path), **names}
+    namespace = {"__name__": path.stem, "__file__": str(path), "compiled": _undecorated, **names}
     exec(program if hasattr(program, "co_code") else compile(program, str(path), "exec"), namespace)
     return Program(namespace["make"], namespace["run"])
 

@@ -45,14 +45,20 @@ PythonDiagnostic to_python(const Diagnostic& diagnostic, uint32_t column) {
 
 py::dict to_python(const FunctionReport& function, std::string_view source, const LineTable& lines) {
   py::list accesses;
-  for (const auto& [place, access] : function.accesses) {
-    const std::string plan = access.plan == Plan::dynamic ? "dynamic: " + std::string(access.why_dynamic)
-                                                          : std::string(to_string(access.plan));
+  const auto or_none = [](std::string_view text) -> py::object {
+    return text.empty() ? py::object(py::none()) : py::str(text.data(), text.size());
+  };
+  for (const auto& [place, access, barrier, of] : function.accesses) {
+    const py::object reused_of =
+        of.has_value() ? py::object(py::make_tuple(of->line, lines.character_column(source, *of)))
+                       : py::object(py::none());
     const Position end = lines.position(access.name_end);
     accesses.append(py::dict("end_line"_a = end.line, "end_column"_a = lines.character_column(source, end),
                              "line"_a = place.line, "column"_a = lines.character_column(source, place),
-                             "attribute"_a = access.attribute, "kind"_a = std::string(to_string(access.kind)),
-                             "plan"_a = plan));
+                             "attribute"_a = access.attribute, "kind"_a = or_none(to_string(access.kind)),
+                             "plan"_a = or_none(to_string(access.fate)), "why"_a = or_none(access.why),
+                             "mode"_a = or_none(to_string(access.mode)), "barrier"_a = or_none(barrier),
+                             "first_turn"_a = access.form == Form::first_turn, "of"_a = reused_of));
   }
   return py::dict("name"_a = function.name, "line"_a = function.line, "reason"_a = function.reason,
                   "accesses"_a = accesses);
@@ -70,7 +76,7 @@ PythonResult refuse_surrogates(const py::str& source) {
           py::dict()};
 }
 
-PythonResult compile_source(const py::str& source, const py::str&, bool compile_all) {
+PythonResult compile_source(const py::str& source, const py::str&, bool compile_all, bool holds) {
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(source.ptr(), &size);
   if (text == nullptr) {
@@ -83,7 +89,7 @@ PythonResult compile_source(const py::str& source, const py::str&, bool compile_
   std::optional<CompileResult> result;
   {
     const py::gil_scoped_release released;
-    result = compile(view, compile_all);
+    result = compile(view, {compile_all, holds});
   }
   const LineTable lines(view);
   PythonResult answer{result->changed ? py::str(result->text) : source,
@@ -181,6 +187,7 @@ PYBIND11_MODULE(_compiler, module, py::mod_gil_not_used(), py::multiple_interpre
       .def_readonly("static_attributes", &PythonResult::static_attributes);
 
   module.def("compile", &compile_source, "source"_a, "filename"_a, py::kw_only(), "compile_all"_a = false,
+             "_holds"_a = true,
              "The source with the accesses of its atomic functions as calls of the runtime.");
   module.def("decode", &decode, "source"_a,
              "The text of a source file's bytes, in the encoding they declare. Raises DecodeError.");

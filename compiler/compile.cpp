@@ -5,9 +5,11 @@
 #include "analysis/accesses.h"
 #include "analysis/atomic_code.h"
 #include "analysis/guards.h"
+#include "analysis/plan.h"
 #include "analysis/scopes.h"
 #include "rewrite/accesses.h"
 #include "rewrite/barriers.h"
+#include "rewrite/clearings.h"
 #include "rewrite/guards.h"
 #include "rewrite/prologue.h"
 #include "rewrite/statements.h"
@@ -22,13 +24,16 @@ namespace stmpy::compiler {
 
 namespace {
 
-std::vector<FunctionReport> describe(const LineTable& lines, std::vector<CompiledFunction> functions) {
+std::vector<FunctionReport> describe(std::string_view source, const LineTable& lines,
+                                     const std::vector<CompiledFunction>& functions) {
   std::vector<FunctionReport> report;
-  for (CompiledFunction& function : functions) {
+  for (const CompiledFunction& function : functions) {
     FunctionReport entry{
         function.name, lines.position(start_of(*function.definition)).line, function.reason, {}};
-    for (Access& access : function.accesses) {
-      entry.accesses.push_back({lines.position(access.base_start), std::move(access)});
+    for (const Access& access : function.accesses) {
+      std::optional<Position> of;
+      if (access.of != kNoAccess) of = lines.position(function.accesses[access.of].base_start);
+      entry.accesses.push_back({lines.position(access.base_start), access, barrier_of(source, access), of});
     }
     report.push_back(std::move(entry));
   }
@@ -50,19 +55,19 @@ void leave_out_blocks(const Node& file, std::vector<CompiledFunction>& functions
   if (outside.empty()) functions.pop_back();
 }
 
-CompileResult rewrite(std::string_view source, const LineTable& lines, bool compile_all) {
+CompileResult rewrite(std::string_view source, const LineTable& lines, const CompileOptions& options) {
   // syntax
   std::vector<Token> tokens;
   std::unique_ptr<SyntaxTree> tree;
   {
     const AntlrLock lock;
     tokens = tokenize(source);
-    tree = std::make_unique<SyntaxTree>(compile_all ? tokens : select_statements(source, tokens));
+    tree = std::make_unique<SyntaxTree>(options.compile_all ? tokens : select_statements(source, tokens));
   }
 
   // analysis
   Scopes scopes(source, tree->file());
-  AtomicCode code = find_atomic_code(source, lines, tree->file(), scopes, compile_all);
+  AtomicCode code = find_atomic_code(source, lines, tree->file(), scopes, options.compile_all);
   Guards guards;
   for (CompiledFunction& function : code.functions) {
     collect_accesses(source, tree->tokens(), scopes, function);
@@ -70,6 +75,8 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
     collect_guards(source, scopes, *function.scope, *function.definition->children.back(), guards);
   }
   leave_out_blocks(tree->file(), code.functions);
+  for (CompiledFunction& function : code.functions)
+    plan_accesses(source, tree->tokens(), function, options.holds);
 
   // rewriting
   BarrierNames names(source, tokens);
@@ -79,7 +86,9 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
   rewrite_statements(unit, code.blocks, guards);
   rewrite_guards(unit, guards);
   for (const CompiledFunction& function : code.functions) {
+    insert_clearings_in_front(source, function.clearings, names, edits);
     rewrite_accesses(source, lines, function.accesses, names, edits);
+    insert_clearings_behind(function.clearings, names, edits);
     if (function.is_inner_block) {
       const Token& name = *token_of(*function.definition->children[1]);
       edits.replace(name.start(), name.end(), names.block(), {name.start(), name.end(), name.start()});
@@ -96,7 +105,7 @@ CompileResult rewrite(std::string_view source, const LineTable& lines, bool comp
           changed,
           std::move(result.map),
           std::move(code.diagnostics),
-          describe(lines, std::move(code.functions)),
+          describe(source, lines, code.functions),
           std::move(static_attributes)};
 }
 
@@ -112,14 +121,14 @@ CompileResult unchanged(std::string_view source, const LineTable& lines, const R
 
 }  // namespace
 
-CompileResult compile(std::string_view source, bool compile_all) {
+CompileResult compile(std::string_view source, const CompileOptions& options) {
   const LineTable lines(source);
   try {
     if (const size_t null = source.find('\0'); null != std::string_view::npos) {
       throw Refusal(rules::unreadable_text, static_cast<uint32_t>(null), "the source contains a null byte");
     }
     std::unique_ptr<CompileResult> result;
-    run_on_deep_stack([&] { result = std::make_unique<CompileResult>(rewrite(source, lines, compile_all)); });
+    run_on_deep_stack([&] { result = std::make_unique<CompileResult>(rewrite(source, lines, options)); });
     return std::move(*result);
   } catch (const Refusal& refusal) {
     return unchanged(source, lines, refusal);

@@ -28,8 +28,8 @@ from stmpy._runtime import (
     itruediv,
     ixor,
     leaving,
-    load,
-    open_delete,
+    load_update,
+    load_write,
     open_read,
     open_update,
     open_write,
@@ -38,12 +38,12 @@ from stmpy._runtime import (
 from stmpy._runtime import current_transaction as transaction
 from stmpy._version import __version__
 
-ABI = 1
-abi_1 = ABI
+ABI = 2
+abi_2 = ABI
 
 __all__ = [
     "ABI",
-    "abi_1",
+    "abi_2",
     "block_aborted",
     "block_attempts",
     "block_begin",
@@ -64,8 +64,8 @@ __all__ = [
     "itruediv",
     "ixor",
     "leaving",
-    "load",
-    "open_delete",
+    "load_update",
+    "load_write",
     "open_read",
     "open_update",
     "open_write",

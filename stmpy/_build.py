@@ -101,11 +101,11 @@ def _report(path: str, compilation: Compilation) -> str:
 
 def _plan(access: dict[str, Any]) -> str:
     plan = str(access["plan"])
-    if access.get("barrier"):
+    if access["barrier"] is not None:
         plan += f" by {access['barrier']}"
-    if access.get("of"):
+    if access["of"] is not None:
         plan += " of {}:{}".format(*access["of"])
-    return f"{plan}, {access['why']}" if access.get("why") else plan
+    return f"{plan}, {access['why']}"
 
 
 def _report_json(path: str, compilation: Compilation) -> str:

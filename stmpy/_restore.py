@@ -1,4 +1,4 @@
-"""Code objects of the generated text, made to name what the user wrote: places, blocks, classes.
+"""Code objects of the generated text, made to name what the user wrote: places, blocks, classes, variables.
 
 Python keeps positions in three forms: the location tables, the first line of each code object and, since
 3.13, the constant that a class body stores in `__firstlineno__`.
@@ -38,8 +38,8 @@ class Restorer:
         self._static_attributes = static_attributes
         self._prologue = Prologue(generated)
         # The function of a block is called this, so that `atomic` itself keeps its meaning around it.
-        prefix = self._prologue.prefix
-        self._block_name = f"{prefix}block" if prefix is not None else None
+        self._prefix = self._prologue.prefix
+        self._block_name = f"{self._prefix}block"
         self._tables: dict[bytes, bytes] = {}  # equal ones are one object, as Python's compiler makes them
 
     def line(self, line: int) -> int:
@@ -69,11 +69,20 @@ class Restorer:
             co_firstlineno=first_line,
             co_name=name,
             co_qualname=qualname,
+            co_varnames=tuple(map(self._hidden, code.co_varnames)),
+            co_cellvars=tuple(map(self._hidden, code.co_cellvars)),
+            co_freevars=tuple(map(self._hidden, code.co_freevars)),
             co_consts=constants,
         )
         if "__firstlineno__" not in code.co_names:
             return code
         return _class_body.restored(code, self._static_attributes.get(first_line, ()))
+
+    def _hidden(self, variable: str) -> str:
+        """A local variable of ours under a name that no source can spell, as `.0` of a comprehension is."""
+        if self._prefix is None or not variable.startswith(self._prefix):
+            return variable
+        return f".{variable.removeprefix(self._prefix)}"
 
     def _locations(self, table: bytes, first_line: int) -> tuple[bytes, int]:
         return remap_location_table(table, first_line, sys.hexversion, self._position_map)

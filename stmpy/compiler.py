@@ -44,7 +44,7 @@ class Compilation:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was compiled: else `source` and `code()` are Python's own."""
+        """Whether the text is another than the source: else `source` and `code()` are Python's own."""
         return self._result is not None
 
     def code(self, *, optimize: int = -1) -> CodeType:
@@ -102,8 +102,21 @@ def compile_source(
     `source` is text, or a file's bytes in the encoding they declare; `filename` is what tracebacks will name.
     With `compile_all`, every function counts as `@stmpy.compiled`.
 
-    The result has `.source` (the text after rewriting), `.code()`, `.diagnostics` and `.report` (an entry for
-    each compiled function). A source that cannot be compiled is left as it is, with a diagnostic. Raises
+    The result has `.source` (the text after rewriting), `.code()`, `.diagnostics` and `.report`: for each
+    compiled function a dict with its `name` (qualified), `line`, `reason` (as in `"@atomic"`) and `accesses`,
+    each of which is a dict with
+
+    - `line`, `column`, `attribute` (mangled) and `kind`: "load", "call", "store", "delete" or "update";
+    - `plan`: "opened" (a call of the runtime acquires the attribute), "reused" (what another access opened
+      answers it, at no cost), "free" (the object is none a transaction could know), "as written" (the lookup
+      on the object is the barrier, and the fastest one here) or "dynamic" (a call would be illegal or seen);
+    - `why`: the reason, a clause;
+    - `mode`: what an opened access is acquired for: "read", "update" or "write", else None;
+    - `barrier`: the call it became, as in "open_write", else None;
+    - `first_turn`: whether it is opened at the first turn of a loop that reaches it, then reused;
+    - `of`: the line and column of the access that opened what is reused, else None.
+
+    A source that cannot be compiled is left as it is, with a diagnostic. Raises
     nothing but CPython's SyntaxError, for bytes that are no text; a text that is not Python raises it in
     `.code()`.
     """
@@ -133,7 +146,7 @@ def translate(source: str | bytes, filename: str, *, compile_all: bool) -> Compi
         Diagnostic(d.severity, d.code, d.line, d.column, d.message, d.hint or "") for d in result.diagnostics
     ]
     if not result.changed:
-        return Compilation(source, filename, text, diagnostics, [])
+        return Compilation(source, filename, text, diagnostics, result.report)
     return Compilation(source, filename, result.source, diagnostics, result.report, result)
 
 

@@ -18,20 +18,32 @@ std::string_view to_string(AccessKind kind) {
   return "";
 }
 
-std::string_view to_string(Plan plan) {
-  switch (plan) {
-    case Plan::dynamic:
+std::string_view to_string(Fate fate) {
+  switch (fate) {
+    case Fate::opened:
+      return "opened";
+    case Fate::reused:
+      return "reused";
+    case Fate::free:
+      return "free";
+    case Fate::as_written:
+      return "as written";
+    case Fate::dynamic:
       return "dynamic";
-    case Plan::load:
-      return "load";
-    case Plan::open_write:
-      return "open_write";
-    case Plan::open_delete:
-      return "open_delete";
-    case Plan::open_update:
-      return "open_update";
-    case Plan::in_place:
-      return "in_place";
+  }
+  return "";
+}
+
+std::string_view to_string(Mode mode) {
+  switch (mode) {
+    case Mode::none:
+      return "";
+    case Mode::read:
+      return "read";
+    case Mode::update:
+      return "update";
+    case Mode::write:
+      return "write";
   }
   return "";
 }

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "analysis/dynamic_places.h"
-#include "analysis/plan.h"
+#include "analysis/inert.h"
 
 namespace stmpy::compiler {
 
@@ -16,6 +16,7 @@ struct Context {
   std::string_view why_dynamic = dynamic_places::kNone;
   bool single_quoted = false;  // inside of f-strings in one of these quotes
   bool double_quoted = false;
+  bool binds_names = true;  // a `:=` is legal
 
   // A body's reason ends where a function in it begins; any other goes on, so it takes that one's place.
   bool is_of_body() const {
@@ -25,6 +26,13 @@ struct Context {
   Context dynamic(std::string_view why) const {
     Context inner = *this;
     if (inner.why_dynamic.empty() || is_of_body()) inner.why_dynamic = why;
+    return inner;
+  }
+
+  // In an iterable of a comprehension.
+  Context without_names() const {
+    Context inner = *this;
+    inner.binds_names = false;
     return inner;
   }
 
@@ -50,8 +58,12 @@ bool is_ascii(std::string_view text) {
 class Collector {
  public:
   Collector(std::string_view source, const TokenList& tokens, const Scopes& scopes,
-            std::vector<Access>& accesses)
-      : source_(source), tokens_(tokens), scopes_(scopes), accesses_(accesses) {}
+            CompiledFunction& function)
+      : source_(source),
+        tokens_(tokens),
+        scopes_(scopes),
+        function_(function.scope),
+        accesses_(function.accesses) {}
 
   void visit(const Node& node, const Context& context) {
     switch (rule_of(node)) {
@@ -124,18 +136,18 @@ class Collector {
     const Node& operand = *node.children[2];
     const size_t before = accesses_.size();
     visit_target(target, context, AccessKind::update);
+    const size_t own = accesses_.size() - 1;
     visit(operand, context);
-    const Node* primary = sole_primary(target);
-    if (primary == nullptr || primary->children.size() < 3 || accesses_.size() == before) return;
-    // An inert operand has no accesses: the last one is the target's own.
-    Access& access = accesses_.back();
-    if (access.plan != Plan::open_update || access.name_end != end_of(target)) return;
-    if (!is_inert(source_, tokens_, *context.scope, operand)) return;
+    if (own + 1 == before || accesses_[own].kind != AccessKind::update) return;  // no attribute is its target
+    Access& access = accesses_[own];
     const Token& augmented = *token_of(*node.children[1]);
-    access.plan = Plan::in_place;
     access.operator_start = augmented.start();
     access.operator_end = augmented.end();
     access.operand_end = end_of(operand);
+    // Behind a closing bracket, as in `(o.x) += 1`, the target is no longer an expression of its own.
+    access.inert_operand =
+        access.name_end == end_of(target) && is_inert(source_, tokens_, *context.scope, operand);
+    access.across_suspension = may_suspend(tokens_, operand);
   }
 
   // No kind: the target is evaluated, not used.
@@ -178,8 +190,41 @@ class Collector {
       if (base_name == "super" && token_type(*children[i - 1]) == Rules::CLOSE_PAREN && i <= 4) {
         own = own.dynamic(dynamic_places::kSuper);
       }
-      if (i == 1 && is_module(base_name, *context.scope)) own = own.dynamic(dynamic_places::kModule);
       add(node, *token_of(*children[i]), *token_of(*children[i + 1]), own, *own_kind);
+      Access& access = accesses_.back();
+      if (i != operand_length(children)) continue;
+      if (const std::string_view why = why_free(*children[0], base_name, *context.scope); !why.empty()) {
+        access.fate = Fate::free;
+        access.why = why;
+      } else if (context.scope == function_) {
+        access.variable = base_name;
+      }
+    }
+  }
+
+  // How many of a primary's children its operand is: what comes behind are accesses, calls and subscripts.
+  static size_t operand_length(const std::vector<Node*>& children) {
+    const size_t first = token_type(*children[0]);
+    size_t length = 1;
+    if (first == Rules::OPEN_PAREN || first == Rules::OPEN_BRACKET || first == Rules::OPEN_BRACE) {
+      return rule_of(*children[1]) == kNoRule ? 2 : 3;
+    }
+    const auto is_text = [&](size_t i) {
+      return token_type(*children[i]) == Rules::STRING || rule_of(*children[i]) == Rules::RuleFstring;
+    };
+    while (length < children.size() && is_text(length)) ++length;
+    return length;
+  }
+
+  // Why the object an operand is can be none that a transaction knows; empty where it may be one.
+  std::string_view why_free(const Node& operand, std::string_view name, const Scope& scope) const {
+    if (is_module(name, scope)) return free_bases::kModule;
+    switch (token_type(operand)) {
+      case Rules::NAME:
+      case Rules::OPEN_PAREN:
+        return {};
+      default:
+        return free_bases::kFresh;  // a literal or a display
     }
   }
 
@@ -197,14 +242,15 @@ class Collector {
     if (why.empty() && context.single_quoted && context.double_quoted) why = dynamic_places::kQuotes;
     Access access{};
     access.kind = kind;
-    access.plan = why.empty() ? plan_of(kind) : Plan::dynamic;
-    access.why_dynamic = why;
+    if (!why.empty()) access.fate = Fate::dynamic;
+    access.why = why;
     access.base_start = start_of(primary);
     access.dot = dot.start();
     access.name_start = name.start();
     access.name_end = name.end();
     access.attribute = std::move(attribute);
     access.quote = context.double_quoted ? '\'' : '"';
+    access.binds_names = context.binds_names;
     accesses_.push_back(std::move(access));
   }
 
@@ -242,7 +288,7 @@ class Collector {
     bool first_iterable = true;
     for (const Node* part : node.children) {
       const bool outside = first_iterable && rule_of(*part) == Rules::RuleOperation;
-      visit(*part, outside ? outer : inner);
+      visit(*part, outside ? outer.without_names() : inner);
       if (outside) first_iterable = false;
     }
   }
@@ -314,6 +360,7 @@ class Collector {
   std::string_view source_;
   const TokenList& tokens_;
   const Scopes& scopes_;
+  const Scope* function_;
   std::vector<Access>& accesses_;
 };
 
@@ -321,12 +368,12 @@ class Collector {
 
 void collect_accesses(std::string_view source, const TokenList& tokens, const Scopes& scopes,
                       CompiledFunction& function) {
-  Collector collector(source, tokens, scopes, function.accesses);
+  Collector collector(source, tokens, scopes, function);
   if (rule_of(*function.definition) != Rules::RuleFile) {
     return collector.visit(*function.definition->children.back(), Context{function.scope});
   }
   collector.visit(*function.definition, Context{function.scope}.dynamic(dynamic_places::kModuleBody));
-  std::erase_if(function.accesses, [](const Access& access) { return access.plan == Plan::dynamic; });
+  std::erase_if(function.accesses, [](const Access& access) { return access.fate == Fate::dynamic; });
 }
 
 }  // namespace stmpy::compiler

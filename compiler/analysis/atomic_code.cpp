@@ -15,6 +15,7 @@ struct Surroundings {
   std::string prefix;                      // of qualified names
   std::string function;                    // the qualified name of the function around
   const std::string* enclosing = nullptr;  // the same where it is compiled
+  bool in_transaction = false;             // that one is atomic, or in one that is
 };
 
 struct Marking {
@@ -121,6 +122,7 @@ class Finder {
       return;
     }
 
+    bool in_transaction = transaction || around.in_transaction;
     std::string reason;
     if (transaction) {
       reason = marking.meaning == Meaning::atomic ? "@atomic" : "@atomically";
@@ -132,19 +134,22 @@ class Finder {
       reason = "compile_all";
     } else if (holds_block(*node.children.back(), scope)) {
       reason = "with atomic()";
+      in_transaction = true;
     }
     if (!reason.empty()) {
       const bool is_inner_block = marking.names_itself && around.scope->kind == Scope::Kind::function;
-      found_.functions.push_back({&node, &scope, qualified, reason, is_inner_block, {}});
+      found_.functions.push_back(
+          {&node, &scope, qualified, reason, is_inner_block, is_async, in_transaction, {}, {}});
     }
     const Surroundings inside{&scope, qualified + ".<locals>.", qualified,
-                              reason.empty() ? nullptr : &qualified};
+                              reason.empty() ? nullptr : &qualified, in_transaction};
     visit(*node.children.back(), inside);
   }
 
   void visit_class(const Node& node, const Surroundings& around) {
     const std::string prefix = around.prefix + std::string(text(*token_of(*node.children[1]))) + ".";
-    visit(*node.children.back(), {&scopes_.of(node), prefix, around.function, around.enclosing});
+    visit(*node.children.back(),
+          {&scopes_.of(node), prefix, around.function, around.enclosing, around.in_transaction});
   }
 
   // The items that are calls of `atomic`.
@@ -204,8 +209,10 @@ class Finder {
     block.name = around.function;
     found_.blocks.push_back(std::move(block));
     Surroundings inside = around;
+    inside.in_transaction = true;
     if (around.enclosing == nullptr) {
-      found_.functions.push_back({&node, around.scope, around.function, "with atomic()", false, {}});
+      found_.functions.push_back(
+          {&node, around.scope, around.function, "with atomic()", false, false, true, {}, {}});
       inside.enclosing = &inside.function;
     }
     visit(*node.children.back(), inside);
@@ -225,7 +232,9 @@ AtomicCode find_atomic_code(std::string_view source, const LineTable& lines, con
                             bool compile_all) {
   AtomicCode found;
   Finder(source, lines, scopes, compile_all, found).visit(file, {&scopes.module(), "", "<module>", nullptr});
-  if (compile_all) found.functions.push_back({&file, &scopes.module(), "<module>", "compile_all", false, {}});
+  if (compile_all)
+    found.functions.push_back(
+        {&file, &scopes.module(), "<module>", "compile_all", false, false, false, {}, {}});
   return found;
 }
 

@@ -23,7 +23,11 @@ struct CompiledFunction {
   std::string name;     // qualified, as in __qualname__
   std::string reason;   // as in `@atomic`
   bool is_inner_block;  // `@atomic def atomic()` inside of a function
+  bool is_async;
+  bool in_transaction;  // it is atomic, or stands in a function that is: what it accesses are mostly
+                        // STMObjects
   std::vector<Access> accesses;
+  std::vector<Clearing> clearings;
 };
 
 struct AtomicCode {

@@ -23,7 +23,14 @@ inline constexpr std::string_view kTemplateString = "a template string keeps the
 inline constexpr std::string_view kQuotes =
     "Python 3.11 has no quotes left for a name inside of these f-strings";
 inline constexpr std::string_view kSuper = "an attribute of super() is found by the class it stands in";
-inline constexpr std::string_view kModule = "an attribute of a module";
 inline constexpr std::string_view kNonAscii = "Python normalises names outside of ASCII";
 
 }  // namespace stmpy::compiler::dynamic_places
+
+// Bases that are known to be no STMObjects.
+namespace stmpy::compiler::free_bases {
+
+inline constexpr std::string_view kModule = "an attribute of a module";
+inline constexpr std::string_view kFresh = "an attribute of a literal, or of a container made right here";
+
+}  // namespace stmpy::compiler::free_bases

@@ -10,7 +10,7 @@ const Scope* class_around(const Scope* scope) {
 }
 
 bool is_store_on_self(std::string_view source, const Access& access) {
-  if (access.kind != AccessKind::store || access.plan == Plan::dynamic) return false;
+  if (access.kind != AccessKind::store || access.form == Form::plain) return false;  // Python sees it
   std::string_view base = source.substr(access.base_start, access.dot - access.base_start);
   base.remove_suffix(base.size() - 1 - base.find_last_not_of(") \t\f"));
   base.remove_prefix(base.find_first_not_of("( \t\f"));

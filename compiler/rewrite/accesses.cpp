@@ -27,12 +27,31 @@ void rewrite_open(const Access& access, Anchor anchor, const std::string& barrie
   edits.insert(access.dot, ", " + quoted(access) + ")", anchor);
 }
 
+// `o.x` to `(t := barrier(o, "x")).x`.
+void rewrite_keep(const Access& access, Anchor anchor, const std::string& barrier,
+                  const std::string& temporary, Edits& edits) {
+  edits.insert(access.base_start, "(" + temporary + " := " + barrier + "(", anchor);
+  edits.insert(access.dot, ", " + quoted(access) + "))", anchor);
+}
+
+// `o.x` to `((t := barrier(o, "x")) if t is None else t).x`.
+void rewrite_first_turn(const Access& access, Anchor anchor, const std::string& barrier,
+                        const std::string& temporary, Edits& edits) {
+  edits.insert(access.base_start, "((" + temporary + " := " + barrier + "(", anchor);
+  edits.insert(access.dot, ", " + quoted(access) + ")) if " + temporary + " is None else " + temporary + ")",
+               anchor);
+}
+
+// `o.x` to `t.x`.
+void rewrite_reuse(const Access& access, const std::string& temporary, Edits& edits) {
+  const auto end = static_cast<uint32_t>(access.base_start + access.variable.size());
+  edits.replace(access.base_start, end, temporary, {access.base_start, end, access.base_start});
+}
+
 // `o.x += n` to `barrier(o, "x", n)`.
 void rewrite_in_place(std::string_view source, const Access& access, Anchor anchor, BarrierNames& names,
                       Edits& edits) {
-  const std::string_view augmented =
-      source.substr(access.operator_start, access.operator_end - access.operator_start);
-  const std::string barrier = names.use(in_place_barrier(augmented));
+  const std::string barrier = names.use(barrier_of(source, access));
   const Anchor statement{anchor.start, access.operand_end, anchor.start};
   const std::string_view gap = source.substr(access.name_end, access.operator_start - access.name_end);
   const bool only_spaces = gap.find_first_not_of(' ') == std::string_view::npos;
@@ -53,23 +72,28 @@ void rewrite_accesses(std::string_view source, const LineTable& lines, std::vect
   });
   for (const Access& access : accesses) {
     const Anchor anchor = anchor_of(access, lines);
-    switch (access.plan) {
-      case Plan::dynamic:
+    switch (access.form) {
+      case Form::plain:
         break;
-      case Plan::load:
-        rewrite_load(access, anchor, names.use("load"), edits);
+      case Form::load:
+        rewrite_load(access, anchor, names.use(barrier_of(source, access)), edits);
         break;
-      case Plan::open_write:
-        rewrite_open(access, anchor, names.use("open_write"), edits);
-        break;
-      case Plan::open_delete:
-        rewrite_open(access, anchor, names.use("open_delete"), edits);
-        break;
-      case Plan::open_update:
-        rewrite_open(access, anchor, names.use("open_update"), edits);
-        break;
-      case Plan::in_place:
+      case Form::in_place:
         rewrite_in_place(source, access, anchor, names, edits);
+        break;
+      case Form::open:
+        rewrite_open(access, anchor, names.use(barrier_of(source, access)), edits);
+        break;
+      case Form::keep:
+        rewrite_keep(access, anchor, names.use(barrier_of(source, access)), names.temporary(access.temporary),
+                     edits);
+        break;
+      case Form::first_turn:
+        rewrite_first_turn(access, anchor, names.use(barrier_of(source, access)),
+                           names.temporary(access.temporary), edits);
+        break;
+      case Form::reuse:
+        rewrite_reuse(access, names.temporary(access.temporary), edits);
         break;
     }
   }

@@ -7,16 +7,17 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/access.h"
 #include "syntax/token.h"
 
 namespace stmpy::compiler {
 
 // Of the barriers' names, parameters and meanings: code asks for it when it is imported.
 inline constexpr std::string_view kBarrierModule = "stmpy._barriers";
-inline constexpr std::string_view kBarrierAbi = "abi_1";
+inline constexpr std::string_view kBarrierAbi = "abi_2";
 
-// The barrier that an augmented assignment's operator (`+=`) becomes.
-std::string_view in_place_barrier(std::string_view augmented);
+// The barrier that an access is planned to call; empty for none.
+std::string_view barrier_of(std::string_view source, const Access& access);
 
 // The names a module's generated code uses for the barriers it needs.
 class BarrierNames {
@@ -26,6 +27,9 @@ class BarrierNames {
 
   // The name of a barrier; from now on the prologue imports it.
   std::string use(std::string_view barrier);
+
+  // The name of a local variable of ours.
+  std::string temporary(std::string_view name) const { return prefix_ + std::string(name); }
 
   // What an inner `@atomic def atomic()` is called, so that `atomic` itself keeps its meaning.
   std::string block() const { return prefix_ + "block"; }

@@ -4,6 +4,14 @@
 
 namespace stmpy::compiler {
 
+std::string Edits::inserted_at(uint32_t at) const {
+  std::string text;
+  for (const Edit& edit : edits_) {
+    if (edit.start == at && edit.end == at) text += edit.text;
+  }
+  return text;
+}
+
 Edits::Result Edits::apply(std::string_view source, const LineTable& lines) && {
   std::stable_sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) {
     const bool a_replaces = a.end != a.start, b_replaces = b.end != b.start;

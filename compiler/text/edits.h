@@ -29,6 +29,9 @@ class Edits {
     edits_.push_back({start, end, std::move(text), anchor});
   }
 
+  // The text that has been inserted there so far.
+  std::string inserted_at(uint32_t at) const;
+
   bool empty() const { return edits_.empty(); }
 
   struct Result {

@@ -5,6 +5,7 @@
 #include "runtime/core/outside.h"
 #include "runtime/python/errors.h"
 #include "runtime/python/order.h"
+#include "runtime/python/payload.h"
 
 namespace stmpy {
 namespace {
@@ -163,6 +164,7 @@ Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, b
     const Done done = own_structure(thread, object);
     if (done != Done::Yes) return done;
     if (value && !append_to_order(thread, object, cell)) return Done::Failed;
+    if (!value) forward_if_held(shell_of(object));
   }
   // The replaced value was this transaction's own, or the log has it too: nobody else can be looking at it.
   PyObject* replaced = cell.peek();

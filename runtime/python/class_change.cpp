@@ -4,6 +4,7 @@
 
 #include "runtime/python/attempts.h"
 #include "runtime/python/object.h"
+#include "runtime/python/payload.h"
 
 namespace stmpy {
 namespace {
@@ -73,6 +74,7 @@ int set_class(PyObject* self, PyObject* value, void*) {
     }
     Ref old_class = Ref::borrow(reinterpret_cast<PyObject*>(Py_TYPE(self)));
     if (assign_class(self, value) < 0) return Done::Failed;
+    forward_if_held(shell_of(self));
     core::log_change(thread->descriptor, shell_of(self)->structure, self, kClassChange, old_class.release(),
                      false);
     return Done::Yes;

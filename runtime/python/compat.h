@@ -41,6 +41,19 @@ inline void share_between_threads([[maybe_unused]] PyObject* object) {
 #endif
 }
 
+// False: whoever asks has its only reference, which no other thread can be taking. May be true without need.
+inline bool may_be_held(PyObject* object) {
+#ifdef Py_GIL_DISABLED
+  return object->ob_tid != _Py_ThreadId() ||
+         reinterpret_cast<std::atomic<std::uint32_t>*>(&object->ob_ref_local)
+                 ->load(std::memory_order_relaxed) != 1 ||
+         reinterpret_cast<std::atomic<Py_ssize_t>*>(&object->ob_ref_shared)
+                 ->load(std::memory_order_relaxed) != 0;
+#else
+  return Py_REFCNT(object) > 1;
+#endif
+}
+
 // The interpreter is shutting down: no thread but this one runs Python code any more.
 inline bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030d0000

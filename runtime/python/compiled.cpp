@@ -3,6 +3,7 @@
 #include "runtime/python/attempts.h"
 #include "runtime/python/instance.h"
 #include "runtime/python/object.h"
+#include "runtime/python/payload.h"
 
 namespace stmpy {
 namespace {
@@ -37,58 +38,69 @@ struct Place {
   return {thread, lookup->cell_in(shell_of(object))};
 }
 
-PyObject* load(PyObject*, Args args, Py_ssize_t count) {
-  if (!check_count("load", count, 2)) return nullptr;
-  const Place place = find_place(args[0], args[1], Lookup::kCell | Lookup::kPlainGet);
-  if (place.cell) {
-    PyObject* value = nullptr;
-    const Done done = read_cell_fast(*place.thread, args[0], *place.cell, value);
-    if (done == Done::Failed || value) return value;
-  }
-  return PyObject_GetAttr(args[0], args[1]);
+// How the pair comes to be held, for what follows in the function.
+using Acquire = Done (*)(Thread&, PyObject*, Cell&);
+
+Done acquire_for_reading(Thread& thread, PyObject* object, Cell& cell) {
+  PyObject* value = nullptr;
+  const Done done = read_cell_fast(thread, object, cell, value);
+  Py_XDECREF(value);  // the cell keeps it
+  return done;
 }
 
-// The opens return what plain attribute access is right on, for one access that follows at once: the payload
-// where its cell has been acquired and has a value, else the object itself.
-PyObject* opened(Done acquired, PyObject* object, const Cell& cell) {
-  if (acquired == Done::Failed) return nullptr;
-  const bool direct = acquired == Done::Yes && cell.peek();
-  return Py_NewRef(direct ? reinterpret_cast<PyObject*>(shell_of(object)->payload) : object);
+Done acquire_for_update(Thread& thread, PyObject* object, Cell& cell) {
+  return core::holds_logged(thread.descriptor, cell.record) ? Done::Yes
+                                                            : read_cell_for_update(thread, object, cell);
+}
+
+// The cell, held, where it has a value and all access is to it. Null without an exception: what the barrier
+// cannot answer alone the attribute lookup on the object does.
+template <Acquire kAcquire>
+[[gnu::always_inline]] inline Place acquire(const char* barrier, Args args, Py_ssize_t count,
+                                            std::uint8_t flags) {
+  if (!check_count(barrier, count, 2)) return {};
+  for (;;) {
+    const Place place = find_place(args[0], args[1], flags);
+    if (!place.cell || !place.thread->in_transaction()) return {};
+    const Done acquired = kAcquire(*place.thread, args[0], *place.cell);
+    if (acquired == Done::Yes) return place.cell->peek() ? place : Place{};
+    if (acquired == Done::Failed) return {};
+  }
+}
+
+template <Acquire kAcquire>
+PyObject* load_as(const char* barrier, Args args, Py_ssize_t count) {
+  const Place place = acquire<kAcquire>(barrier, args, count, kPlainCell);
+  if (place.cell) return Py_NewRef(place.cell->peek());
+  return PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
+}
+
+PyObject* load_update(PyObject*, Args args, Py_ssize_t count) {
+  return load_as<acquire_for_update>("load_update", args, count);
+}
+PyObject* load_write(PyObject*, Args args, Py_ssize_t count) {
+  return load_as<own_cell>("load_write", args, count);
+}
+
+// What plain attribute access is right on from here on, in this function (payload.h): the payload, or the
+// object itself.
+template <Acquire kAcquire>
+PyObject* open_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
+  const Place place = acquire<kAcquire>(barrier, args, count, flags);
+  if (!place.cell) return PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
+  Payload* payload = shell_of(args[0])->payload;
+  const bool native = is_native(payload) || make_native(*place.thread, args[0]);
+  return Py_NewRef(native ? reinterpret_cast<PyObject*>(payload) : args[0]);
 }
 
 PyObject* open_read(PyObject*, Args args, Py_ssize_t count) {
-  if (!check_count("open_read", count, 2)) return nullptr;
-  const Place place = find_place(args[0], args[1], Lookup::kCell | Lookup::kPlainGet);
-  if (!place.cell || !place.thread->in_transaction()) return Py_NewRef(args[0]);
-  PyObject* value = nullptr;
-  const Done acquired = read_cell_fast(*place.thread, args[0], *place.cell, value);
-  Py_XDECREF(value);  // the cell keeps it
-  return opened(acquired, args[0], *place.cell);
+  return open_as<acquire_for_reading>("open_read", args, count, Lookup::kCell | Lookup::kPlainGet);
 }
-
-PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
-  if (!check_count("open_write", count, 2)) return nullptr;
-  const Place place = find_place(args[0], args[1], Lookup::kCell | Lookup::kPlainSet);
-  if (!place.cell || !place.thread->in_transaction()) return Py_NewRef(args[0]);
-  return opened(own_cell(*place.thread, args[0], *place.cell), args[0], *place.cell);
-}
-
-// Between the load and the store of an augmented assignment any code may run, so both are made on the object
-// itself.
 PyObject* open_update(PyObject*, Args args, Py_ssize_t count) {
-  if (!check_count("open_update", count, 2)) return nullptr;
-  const Place place = find_place(args[0], args[1], kPlainCell);
-  if (place.cell && place.thread->in_transaction() &&
-      !core::holds_logged(place.thread->descriptor, place.cell->record) &&
-      read_cell_for_update(*place.thread, args[0], *place.cell) == Done::Failed) {
-    return nullptr;
-  }
-  return Py_NewRef(args[0]);
+  return open_as<acquire_for_update>("open_update", args, count, kPlainCell);
 }
-
-// An attribute that goes changes the structure of the object: always on the object itself.
-PyObject* open_delete(PyObject*, Args args, Py_ssize_t count) {
-  return check_count("open_delete", count, 2) ? Py_NewRef(args[0]) : nullptr;
+PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
+  return open_as<own_cell>("open_write", args, count, kPlainCell);
 }
 
 // Operators on exact values of these types run no code of the user's.
@@ -161,13 +173,15 @@ constexpr PyCFunction fast(Function* function) {
 }  // namespace
 
 PyMethodDef compiled_methods[] = {
-    {"load", fast(load), METH_FASTCALL, "load(object, name): object.name"},
+    {"load_update", fast(load_update), METH_FASTCALL,
+     "load_update(object, name): object.name, which may be written to later"},
+    {"load_write", fast(load_write), METH_FASTCALL,
+     "load_write(object, name): object.name, which will be written to"},
     {"open_read", fast(open_read), METH_FASTCALL, "open_read(object, name): what .name is loaded from"},
-    {"open_write", fast(open_write), METH_FASTCALL, "open_write(object, name): what .name is stored on"},
     {"open_update", fast(open_update), METH_FASTCALL,
-     "open_update(object, name): what .name is loaded from, then stored on"},
-    {"open_delete", fast(open_delete), METH_FASTCALL,
-     "open_delete(object, name): what .name is deleted from"},
+     "open_update(object, name): what .name is loaded from, and may be written to later"},
+    {"open_write", fast(open_write), METH_FASTCALL,
+     "open_write(object, name): what .name is loaded from and stored on"},
     {"iadd", fast(update<PyNumber_InPlaceAdd>), METH_FASTCALL,
      "iadd(object, name, value): object.name += value"},
     {"isub", fast(update<PyNumber_InPlaceSubtract>), METH_FASTCALL,

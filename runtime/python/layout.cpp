@@ -9,6 +9,7 @@
 
 #include "runtime/python/barriers.h"
 #include "runtime/python/finaliser.h"
+#include "runtime/python/payload.h"
 
 namespace stmpy {
 namespace {
@@ -35,47 +36,8 @@ PyTypeObject loose_cell_type = make_loose_cell_type();
 
 // --- payload types
 
-void payload_dealloc(PyObject* self) {
-  auto* payload = reinterpret_cast<Payload*>(self);
-  PyTypeObject* type = Py_TYPE(self);
-  for (std::size_t index = 0; index < payload->layout->names.size(); ++index)
-    Py_XDECREF(payload->cells[index].peek());
-  PyObject_Free(self);
-  Py_DECREF(type);  // may free the layout, so it goes last
-}
-
 void free_layout(PyObject* capsule) {
   delete static_cast<Layout*>(PyCapsule_GetPointer(capsule, kLayoutAttribute));
-}
-
-// The payload carries the name of the user's class, because messages of the interpreter name the type of what
-// they were given.
-Ref make_payload_type(Layout& layout, PyTypeObject* type) {
-  Ref name = Ref::steal(PyUnicode_FromString(type->tp_name));
-  Ref module = Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__module__"));
-  if (!name || !module) return Ref();
-  for (std::size_t index = 0; index < layout.names.size(); ++index) {
-    const char* attribute = PyUnicode_AsUTF8(layout.names[index].get());
-    if (!attribute) return Ref();
-    const auto offset =
-        static_cast<Py_ssize_t>(offsetof(Payload, cells) + index * sizeof(Cell) + offsetof(Cell, value));
-    layout.members.push_back({attribute, T_OBJECT_EX, offset, 0, nullptr});
-  }
-  layout.members.push_back({nullptr, 0, 0, 0, nullptr});
-  PyType_Slot slots[] = {
-      {Py_tp_dealloc, reinterpret_cast<void*>(payload_dealloc)},
-      {Py_tp_members, layout.members.data()},
-      {0, nullptr},
-  };
-  const auto size = static_cast<int>(offsetof(Payload, cells) + layout.names.size() * sizeof(Cell));
-  PyType_Spec spec = {"stmpy.Payload", size, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                      slots};
-  Ref made = Ref::steal(PyType_FromSpec(&spec));
-  if (!made || PyObject_SetAttrString(made.get(), "__name__", name.get()) < 0 ||
-      PyObject_SetAttrString(made.get(), "__module__", module.get()) < 0) {
-    return Ref();
-  }
-  return made;
 }
 
 // --- the layouts of classes: a weak side table keyed by the class, so that nothing shows in it or is
@@ -192,7 +154,14 @@ const Layout* layout_of(PyTypeObject* type) {
   return known ? known : make_layout(type);
 }
 
-Payload* new_payload(const Layout* layout) {
+std::vector<PyTypeObject*> classes_with_layout() {
+  std::vector<PyTypeObject*> classes;
+  const std::lock_guard guard(layouts().mutex);
+  for (const auto& [type, known] : layouts().entries) classes.push_back(type);
+  return classes;
+}
+
+Payload* new_payload(const Layout* layout, Shell* shell) {
   PyTypeObject* type = layout->payload_type;
   auto* payload = static_cast<Payload*>(PyObject_Malloc(static_cast<std::size_t>(type->tp_basicsize)));
   if (!payload) {
@@ -201,6 +170,7 @@ Payload* new_payload(const Layout* layout) {
   }
   PyObject_Init(reinterpret_cast<PyObject*>(payload), type);
   payload->layout = layout;
+  payload->shell = shell;
   for (std::size_t index = 0; index < layout->names.size(); ++index) new (&payload->cells[index]) Cell;
   return payload;
 }

@@ -27,19 +27,34 @@ struct Cell {
 };
 static_assert(sizeof(Cell) == 16);
 
-// Which attributes the objects of a class have places for. Immutable; lives as long as its payload type.
+// For which of a class's attributes plain access of its payloads has ever been right; see payload.h.
+struct NativeAccess {
+  PyTypeObject* forwarding =
+      nullptr;  // the payload type's twin, made at the first need; lives as long as that
+  std::uint32_t disturbed_version = 0;  // of the class, when it last changed
+  bool get = false;
+  bool set = false;
+  std::vector<bool> names;
+};
+
+// Which attributes the objects of a class have places for. Immutable but for `native`; lives as long as its
+// payload type.
 struct Layout {
   PyTypeObject* payload_type = nullptr;  // borrowed: owns this
   std::vector<Ref> names;                // interned; the index is the cell's
   std::vector<PyMemberDef> members;
   std::vector<bool> is_slot;  // of `__slots__`: the instance dict does not show it
   bool has_dict = true;       // names beyond the layout are allowed
+  mutable NativeAccess native;
 
   int index_of(PyObject* interned_name) const;
 };
 
+struct Shell;
+
 struct Payload {
   PyObject_HEAD const Layout* layout;
+  Shell* shell;   // borrowed; null once it is gone
   Cell cells[1];  // as many as the layout has names
 };
 
@@ -73,9 +88,10 @@ inline Shell* shell_of(PyObject* object) { return reinterpret_cast<Shell*>(objec
 const Layout* layout_of(PyTypeObject* type);
 // The same where it exists already: from the first object on. Else null; runs no code.
 const Layout* layout_if_made(PyTypeObject* type);
-// An empty payload. Null with an exception.
-Payload* new_payload(const Layout* layout);
-void free_payload(Payload* payload);
+// An empty payload for the shell. Null with an exception.
+Payload* new_payload(const Layout* layout, Shell* shell);
+// Borrowed: for use at once, with the GIL.
+std::vector<PyTypeObject*> classes_with_layout();
 
 // The cell of an attribute. Null, without an exception, where there is none yet (find) or with one (make).
 Cell* find_cell(Shell* shell, PyObject* interned_name);

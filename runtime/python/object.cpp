@@ -71,7 +71,7 @@ PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (!self) return nullptr;
   new (&shell_of(self)->structure) core::Record;
   new (&shell_of(self)->extra) std::atomic<Extra*>(nullptr);
-  shell_of(self)->payload = new_payload(layout);
+  shell_of(self)->payload = new_payload(layout, shell_of(self));
   if (!shell_of(self)->payload) {
     Py_DECREF(self);
     return nullptr;
@@ -127,6 +127,7 @@ void object_dealloc(PyObject* self) {
     Py_XDECREF(extra->loose);
     delete extra;
   }
+  if (shell->payload) shell->payload->shell = nullptr;
   Py_CLEAR(shell->payload);
   Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END

@@ -25,8 +25,12 @@ def without_prologue(source: str) -> str:
 
 
 def rewritten(statements: str) -> str:
-    """What becomes of statements in a compiled function with the parameters o, p and n."""
+    """What becomes of statements in a compiled function with the parameters o, p and n.
+
+    It is atomic, unless it suspends.
+    """
     body = textwrap.indent(statements, "    ")
-    result = compile_all(f"def f(o, p, n):\n{body}\n")
-    lines = without_prologue(result.source).splitlines()[1:]
+    decorator = "" if "yield" in statements else "from stmpy import atomic\n@atomic\n"
+    result = compile_all(f"{decorator}def f(o, p, n):\n{body}\n")
+    lines = without_prologue(result.source).splitlines()[1 + decorator.count("\n") :]
     return textwrap.dedent("\n".join(lines))

@@ -29,12 +29,13 @@ def _in_place(name: str) -> Callable[[Any, str, Any], None]:
 def _stand_ins() -> types.ModuleType:
     """The barriers' meaning on ordinary objects, in Python."""
     module = types.ModuleType("stmpy._barriers")
-    module.abi_1 = 1  # type: ignore[attr-defined]
-    module.load = getattr  # type: ignore[attr-defined]
+    module.abi_2 = 2  # type: ignore[attr-defined]
     module.caught = lambda types=BaseException: types  # type: ignore[attr-defined]
     module.leaving = lambda value: value  # type: ignore[attr-defined]
     module.checkpoint = lambda _: None  # type: ignore[attr-defined]
-    for name in ("open_read", "open_write", "open_update", "open_delete"):
+    for name in ("load_update", "load_write"):
+        setattr(module, name, getattr)
+    for name in ("open_read", "open_write", "open_update"):
         setattr(module, name, _returns_object)
     for name in IN_PLACE:
         setattr(module, name, _in_place(name))

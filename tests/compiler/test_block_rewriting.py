@@ -43,9 +43,7 @@ def test_accesses_inside_are_compiled():
 
 
 def test_the_target_is_assigned_inside():
-    assert rewritten("with atomic() as a.tx:\n    b()") == loop(
-        "b()", begin='; open_write(a, "tx").tx = transaction()'
-    )
+    assert rewritten("with atomic() as a.tx:\n    b()") == loop("b()", begin="; a.tx = transaction()")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def _shape(code: types.CodeType) -> tuple[object, ...]:
     """What a user sees of a function: names, parameters, docstring; not what it does."""
     cells = tuple(types.CellType() for _ in code.co_freevars)
     doc = types.FunctionType(code, {}, closure=cells).__doc__ if not code.co_name.startswith("<") else None
-    return code.co_name, code.co_argcount, code.co_kwonlyargcount, code.co_flags, code.co_varnames, doc
+    names = [name for name in code.co_varnames if not name.startswith("_stm_")]
+    return code.co_name, code.co_argcount, code.co_kwonlyargcount, code.co_flags, names, doc
 
 
 # Line, end line, column, end column.

@@ -98,15 +98,15 @@ def test_a_statement_is_understood_and_unharmed(statement: str) -> None:
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_blocks_are_understood_in_functions_with_any_line_ends(statement: str, line_end: str) -> None:
     body = "".join(f"    {line}\n" for line in statement.splitlines())
-    source = f"def outer():\n{body}def after(o): return o.x".replace("\n", line_end)
-    assert compile_all(source).source.endswith('def after(o): return _stm_load(o, "x")')
+    source = f"def outer():\n{body}def after(o): o.x += 1".replace("\n", line_end)
+    assert compile_all(source).source.endswith('def after(o): _stm_open_write(o, "x").x += 1')
 
 
 @pytest.mark.parametrize("literal", FORMATTED)
 @pytest.mark.parametrize("context", ["x = {}", "f({}, y)", "x = [{}, {{}}]\nz = {{'a': 1}}"])
 def test_formatted_strings_are_understood(literal: str, context: str) -> None:
-    source = context.format(literal) + "\ndef after(o): return o.x\n"
-    assert compile_all(source).source.endswith('def after(o): return _stm_load(o, "x")\n')
+    source = context.format(literal) + "\ndef after(o): o.x += 1\n"
+    assert compile_all(source).source.endswith('def after(o): _stm_open_write(o, "x").x += 1\n')
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from stmpy import _compiler
 
-SOURCE = "".join(f"def f{i}(o):\n    return [o.x{i} for o in f'{{o.y}}'] or o.z\n" for i in range(300))
+SOURCE = "".join(f"def f{i}(o):\n    o.y += [o.x{i} for o in f'{{o.y}}'] or o.z\n" for i in range(300))
 
 
 def test_threads_get_the_same_result() -> None:
@@ -32,7 +32,7 @@ def test_threads_get_the_same_result() -> None:
 
 
 def test_small_thread_stacks_do_not_matter() -> None:
-    source = f"def f(o): return {'[' * 190}o.x{']' * 190}\n"
+    source = f"def f(o): o.y += {'[' * 190}o.x{']' * 190}\n"
     changed: list[bool] = []
     before = threading.stack_size(64 * 1024)
     try:

@@ -3,7 +3,7 @@
 import pytest
 from projects import BANK, SHOW_TIER
 
-UNRELATED = "def f(o):\n    return o.x\n"
+UNRELATED = "def f(o):\n    o.x += 1\n"
 
 
 def test_every_later_import_is_compiled(bank):
@@ -68,7 +68,7 @@ def test_a_mention_that_was_taken_out_is_noticed(project):
 
 def test_named_packages_need_not_mention_stmpy(project):
     project.write("shop/__init__.py", "from stmpy import atomic\n")
-    project.write("shop/stock.py", "from shop import atomic\n@atomic\ndef f(o):\n    return o.x\n")
+    project.write("shop/stock.py", "from shop import atomic\n@atomic\ndef f(o):\n    o.x += 1\n")
     program = "import stmpy.hook\nstmpy.hook.install(['shop'], compile_all=True)\nimport shop.stock\n"
     assert project.script(program + SHOW_TIER.format("shop.stock")).out == "compiled\n"
 

@@ -24,11 +24,16 @@ class Account(stmpy.STMObject):
         return self.balance
 
 
+@atomic
+def deposit(o, amount):
+    o.balance += amount
+
+
 account = Account(10)
 if {COMPILED}: print("compiled")
 """
 
-FAILING = f"{PRELUDE}\n@atomic\ndef f(o):\n    return o.missing\nf(account)\n"
+FAILING = f"{PRELUDE}\n@atomic\ndef f(o):\n    o.balance += 1; return o.missing\nf(account)\n"
 
 # Bodies of `f(o)`: each ends in an exception.
 FAILURES = {
@@ -82,10 +87,41 @@ def tracebacks(project, program):
     return plain.err, compiled.err
 
 
+# The body as it is; with writes behind, so that its reads are calls; with writes in front, so that they use
+# what is open.
+FORMS = """
+@atomic
+def f(o):
+    {body}
+
+@atomic
+def g(o):
+    {read}
+    o.balance = o.owner = o.missing = None
+
+@atomic
+def h(o):
+    for _ in range(1):
+        o.balance = o.balance; o.owner = o.owner
+        {deeper}
+
+import traceback
+for function in f, g, h:
+    try:
+        function(account)
+    except Exception:
+        traceback.print_exc()
+1 / 0
+"""
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_tracebacks_are_those_of_the_source(project, failure):
-    function = f"@atomic\ndef f(o):\n    {FAILURES[failure]}\n"
-    plain, compiled = tracebacks(project, f"{PRELUDE}\n{function}\nf(account)\n")
+    body = FAILURES[failure]
+    forms = FORMS.format(
+        body=body, read=body.replace("return ", "value = "), deeper=body.replace("\n", "\n    ")
+    )
+    plain, compiled = tracebacks(project, PRELUDE + forms)
     assert compiled == plain
 
 
@@ -124,7 +160,7 @@ from stmpy import atomic
 if {COMPILED}: print('compiled')
 @atomic
 def f(o: Undefined) -> Undefined:
-    return o.missing
+    o.missing = o.missing
 print(__doc__, f.__annotations__)
 f(1)
 '''
@@ -151,7 +187,7 @@ def test_other_encodings_show_the_right_columns(project):
 
 def test_an_in_place_operator_names_its_statement(project):
     # One call loads, operates and stores: what goes wrong in it is at the whole statement.
-    project.write("program.py", FAILING.replace("return o.missing", "o.missing += 1"))
+    project.write("program.py", FAILING.replace("o.balance += 1; return o.missing", "o.missing += 1"))
     run = project.python("-m", "stmpy", "run", "program.py", status=1)
     assert ", in f\n    o.missing += 1\nAttributeError: " in run.err
 
@@ -266,7 +302,7 @@ def test_deep_nesting_of_functions_is_restored(project):
     source = "from stmpy import atomic\n@atomic\ndef f(o):\n"
     for level in range(depth):
         source += " " * (level + 1) + f"def g{level}(o):\n"
-    source += " " * (depth + 1) + "return o.missing\n"
+    source += " " * (depth + 1) + "o.missing = o.missing\n"
     for level in reversed(range(depth)):
         source += " " * (level + 1) + f"return g{level}(o)\n"
     source += f"if {COMPILED}: print('compiled')\nf(1)\n"

@@ -51,7 +51,7 @@ def test_an_archive_is_compiled(project):
 
 
 def test_compile_all_compiles_functions_that_are_not_atomic(project):
-    project.write("program.py", "def f(o):\n    return o.real\nf(1)\n" + TIER)
+    project.write("program.py", "def f(o):\n    o.x += 1\n" + TIER)
     assert run(project, "program.py").out == "dynamic\n"
     assert run(project, "--compile-all", "program.py").out == "compiled\n"
 
@@ -167,6 +167,10 @@ from stmpy import atomic
 @atomic
 def real(number):
     return number.real
+
+@atomic
+def increment(o):
+    o.x += 1
 
 def work(number):
     compiled = '__stmpy.' in str(real.__wrapped__.__code__.co_names)

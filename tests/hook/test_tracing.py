@@ -66,7 +66,7 @@ sys.setprofile(profile)
 workout.main()
 sys.setprofile(None)
 """
-OF_BARRIERS = {"load", "iadd", "isub", "open_read", "open_update", "open_write", "open_delete"}
+OF_BARRIERS = {"load_update", "load_write", "iadd", "isub", "open_read", "open_update", "open_write"}
 
 
 def test_profilers_see_the_same_calls_and_those_of_barriers(project):

@@ -137,6 +137,11 @@ def test_the_second_attempt_begins_when_the_other_transaction_has_ended(stage):
     assert seen == [(1, False), (2, True)]
 
 
+def write_elsewhere(cell, value):
+    """The compiler does not see it coming."""
+    cell.value = value
+
+
 def test_an_upgrade_that_fails_is_asked_for_at_the_first_touch_of_the_next_attempt(stage):
     cell, inside, modes = Cell(0), stage.pause(), []
 
@@ -144,13 +149,13 @@ def test_an_upgrade_that_fails_is_asked_for_at_the_first_touch_of_the_next_attem
     def first():
         value = cell.value
         inside.here()
-        cell.value = value + 1
+        write_elsewhere(cell, value + 1)
 
     @atomic
     def second():
         value = cell.value
         modes.append(mode_of(cell))
-        cell.value = value + 1
+        write_elsewhere(cell, value + 1)
 
     one = stage.start(first)
     inside.reached()
@@ -175,7 +180,7 @@ def test_two_readers_that_both_want_to_write_do_not_deadlock(stage):
                 together.wait(5)
             except threading.BrokenBarrierError:
                 pass
-        cell.value = value + 1
+        write_elsewhere(cell, value + 1)
 
     tasks = [stage.start(increment) for _ in range(2)]
     for task in tasks:
@@ -195,8 +200,43 @@ def test_an_augmented_assignment_holds_its_pair_for_a_write_from_the_start(tier)
         cell.value += one()
 
     increment()
-    assert modes == [{"dynamic": "read", "compiled": "update"}[tier]]
+    assert modes == [{"dynamic": "read", "compiled": "write"}[tier]]
     assert cell.value == 2
+
+
+def test_a_read_that_a_write_follows_holds_its_pair_for_it(tier):
+    cell, modes = Cell(1), []
+
+    @atomic
+    def certainly(stop):
+        if cell.value < 0:
+            raise ValueError
+        modes.append(mode_of(cell))
+        if stop:
+            raise ValueError
+        cell.value = 2
+
+    @atomic
+    def perhaps(write):
+        before = cell.value
+        modes.append(mode_of(cell))
+        if write:
+            cell.value = before + 1
+
+    @atomic
+    def never():
+        cell.value
+        modes.append(mode_of(cell))
+
+    certainly(False)
+    with pytest.raises(ValueError):
+        certainly(True)
+    perhaps(True)
+    perhaps(False)
+    never()
+    writes, may_write = {"dynamic": ("read", "read"), "compiled": ("write", "update")}[tier]
+    assert modes == [writes, writes, may_write, may_write, "read"]
+    assert cell.value == 3
 
 
 def test_many_threads_that_increment_lose_nothing(stage):

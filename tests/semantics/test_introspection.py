@@ -39,6 +39,11 @@ def test_outside_there_is_no_transaction():
     assert revert_log() == []
 
 
+def write_elsewhere(cell):
+    """The compiler does not see it coming."""
+    cell.value = 1
+
+
 def test_the_current_transaction_says_what_it_is():
     cell = Cell()
 
@@ -54,7 +59,7 @@ def test_the_current_transaction_says_what_it_is():
         cell.value
         cell.other
         assert (transaction.reads, transaction.writes) == (2, 0)
-        cell.value = 1
+        write_elsewhere(cell)
         assert (transaction.reads, transaction.writes) == (1, 1)
         return transaction
 

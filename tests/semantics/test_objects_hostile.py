@@ -193,8 +193,8 @@ def test_runtime_helpers_check_their_arguments():
         lambda: _runtime.instance_delete(None, "x"),
         lambda: _runtime.instance_names("x"),
         lambda: _runtime.instance_get(Thing()),
-        lambda: _runtime.load(1),
-        lambda: _runtime.load(Thing(), 1),
+        lambda: _runtime.load_write(1),
+        lambda: _runtime.load_write(Thing(), 1),
         lambda: _runtime.iadd(Thing(), 1, 1),
     ):
         with pytest.raises(TypeError):

@@ -1,0 +1,22 @@
+// The variables for which a function can hold payloads.
+
+#pragma once
+
+#include <set>
+#include <string_view>
+
+#include "analysis/flow.h"
+#include "syntax/token.h"
+
+namespace stmpy::compiler {
+
+// Fast locals that nothing but the function's own statements can bind, where a statement can follow. None in
+// a function that suspends (a payload must not outlive its transaction in a frame that sleeps), nor in one
+// that looks at its own variables.
+std::set<std::string_view> holdable_variables(std::string_view source, const TokenList& tokens,
+                                              const CompiledFunction& function, const FlowGraph& graph);
+
+// The variables that are bound to literals and fresh containers alone: what they name is no STMObject.
+std::set<std::string_view> fresh_variables(const CompiledFunction& function, const FlowGraph& graph);
+
+}  // namespace stmpy::compiler
