@@ -99,7 +99,9 @@ REWRITES = {
     "o.a += n; del n": '_stm_open_write(o, "a").a += n; del n',
     "o.a += n; f = lambda: n": '_stm_open_write(o, "a").a += n; f = lambda: n',
     "o.a += n; f = [n for _ in p]": '_stm_open_write(o, "a").a += n; f = [n for _ in p]',
-    "try:\n    o.a += n\nexcept E as n: pass": 'try:\n    _stm_open_write(o, "a").a += n\nexcept _stm_caught(E) as n: pass',
+    "try: o.a += n\nexcept E as n: pass": (
+        'try: _stm_open_write(o, "a").a += n\nexcept _stm_caught(E) as n: pass'
+    ),
     # comprehensions, lambdas and what is defined inside
     "x = [e.a for e in o.b if e.c]": None,
     "x = {e.a: e.b for e in o.c for p.d in e.e}": None,

@@ -127,7 +127,8 @@ STOPPED = "{hook}\nimport pdb, shop\npdb.Pdb(nosigint=True, readrc=False).set_tr
 def transcript(project, commands, *arguments):
     """What a program prints while pdb obeys the commands."""
     run = project.python(*arguments, input="\n".join([*commands, "q", ""]), status=None)
-    return re.sub(" at 0x[0-9a-f]+", "", run.out + run.err)
+    # Names of ours among the variables are such as `.1_src`.
+    return re.sub(r" at 0x[0-9a-f]+|'\.\d+(_\w+)?'(: [^,}]+)?, ", "", run.out + run.err)
 
 
 def transcripts(project, program, commands):

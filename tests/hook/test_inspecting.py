@@ -37,7 +37,7 @@ INSPECTIONS = {
     "closures": "[inspect.getclosurevars(inspect.unwrap(f)).nonlocals for f in functions]",
     "globals": "[sorted(n for n in inspect.getclosurevars(inspect.unwrap(f)).globals if '_stm' not in n)"
     " for f in functions]",
-    "locals": "[inspect.unwrap(f).__code__.co_varnames for f in functions]",
+    "locals": "[[n for n in inspect.unwrap(f).__code__.co_varnames if n.isidentifier()] for f in functions]",
     "first lines": "[inspect.unwrap(f).__code__.co_firstlineno for f in functions]",
     "flags": "[inspect.unwrap(f).__code__.co_flags for f in functions]",
     "annotations": "[inspect.get_annotations(f) for f in functions]",

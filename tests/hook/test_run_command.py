@@ -173,7 +173,7 @@ def increment(o):
     o.x += 1
 
 def work(number):
-    compiled = '__stmpy.' in str(real.__wrapped__.__code__.co_names)
+    compiled = '__stmpy.' in str(increment.__wrapped__.__code__.co_names)
     return real(number), __name__, compiled, __file__, sys.argv
 
 if __name__ == "__main__":
