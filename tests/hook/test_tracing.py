@@ -67,6 +67,7 @@ workout.main()
 sys.setprofile(None)
 """
 OF_BARRIERS = {"load_update", "load_write", "iadd", "isub", "open_read", "open_update", "open_write"}
+OF_BARRIERS |= {"caught", "leaving", "checkpoint"}
 
 
 def test_profilers_see_the_same_calls_and_those_of_barriers(project):
