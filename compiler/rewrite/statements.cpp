@@ -48,6 +48,28 @@ void check_behind(Unit& unit, const Node& statement, const BlockRewriter* around
   insert_behind(unit, statement, line, {item, item, item, item});
 }
 
+// Where a statement's first instruction is: a head that begins with brackets may have none in its first line.
+uint32_t first_place(const Unit& unit, const Node& statement) {
+  const Node& inner = *statement.children[0];
+  const Node* evaluated = nullptr;
+  switch (rule_of(inner)) {
+    case Rules::RuleIf_statement:
+    case Rules::RuleWhile_statement:
+    case Rules::RuleMatch_statement:
+      evaluated = inner.children[1];
+      break;
+    case Rules::RuleFor_statement:
+      evaluated = inner.children[3];
+      break;
+    default:
+      return start_of(statement);
+  }
+  size_t index = first_token(*evaluated).getTokenIndex();
+  const auto type_at = [&](size_t at) { return unit.tokens.get(at)->getType(); };
+  while (type_at(index) == Rules::OPEN_PAREN || type_at(index) == Rules::NOT) ++index;
+  return static_cast<const Token&>(*unit.tokens.get(index)).start();
+}
+
 // In front of the first statement of each turn, which has the place of it.
 void check_each_turn(Unit& unit, const Node& loop, const BlockRewriter* around) {
   const Node& body = *child_rule(loop, Rules::RuleBlock);
@@ -56,7 +78,8 @@ void check_each_turn(Unit& unit, const Node& loop, const BlockRewriter* around) 
   const bool on_its_line = first == nullptr || rule_of(*first->children[0]) == Rules::RuleSimple_statement;
   const std::string separator =
       on_its_line ? "; " : join({"\n", indentation_at(unit.source, at), std::string(shift_in(around), ' ')});
-  unit.edits.insert(at, checkpoint(unit) + separator, {at, at, at});
+  const uint32_t place = first != nullptr ? first_place(unit, *first) : at;
+  unit.edits.insert(at, checkpoint(unit) + separator, {place, place, place});
 }
 
 // The changes from `next` on that begin before `end`. Lines behind several statements come innermost first.

@@ -38,6 +38,12 @@ int forwarded_set(PyObject* self, PyObject* name, PyObject* value) {
   return object ? PyObject_SetAttr(object.get(), name, value) : PyObject_GenericSetAttr(self, name, value);
 }
 
+// Who shows a frame's temporaries (pytest, a debugger) shows the object.
+PyObject* forwarded_repr(PyObject* self) {
+  const Ref object = Ref::borrow(reinterpret_cast<PyObject*>(reinterpret_cast<Payload*>(self)->shell));
+  return object ? PyObject_Repr(object.get()) : PyBaseObject_Type.tp_repr(self);
+}
+
 void forward(PyTypeObject* type) {
   type->tp_getattro = forwarded_get;
   type->tp_setattro = forwarded_set;
@@ -142,6 +148,7 @@ Ref make_payload_type(Layout& layout, PyTypeObject* type) {
   layout.members.push_back({nullptr, 0, 0, 0, nullptr});
   PyType_Slot slots[] = {
       {Py_tp_dealloc, reinterpret_cast<void*>(payload_dealloc)},
+      {Py_tp_repr, reinterpret_cast<void*>(forwarded_repr)},
       {Py_tp_members, layout.members.data()},
       {0, nullptr},
   };
