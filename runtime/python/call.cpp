@@ -149,7 +149,13 @@ PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* 
                           std::size_t nargsf, PyObject* kwnames) {
   Thread* thread = this_thread();
   if (!thread) return nullptr;
-  const auto call = [&] { return PyObject_Vectorcall(callable, args, nargsf, kwnames); };
+  const auto call = [&] {
+    // What PyObject_Vectorcall adds for any callable, a function of Python's does not need.
+    const auto vectorcall = Py_IS_TYPE(callable, &PyFunction_Type)
+                                ? reinterpret_cast<PyFunctionObject*>(callable)->vectorcall
+                                : PyObject_Vectorcall;
+    return vectorcall(callable, args, nargsf, kwnames);
+  };
   if (thread->in_transaction()) return call_nested(*thread, options, call);
   try {
     const ConsumableArguments arguments(
