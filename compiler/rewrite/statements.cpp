@@ -48,26 +48,35 @@ void check_behind(Unit& unit, const Node& statement, const BlockRewriter* around
   insert_behind(unit, statement, line, {item, item, item, item});
 }
 
-// Where a statement's first instruction is: a head that begins with brackets may have none in its first line.
-uint32_t first_place(const Unit& unit, const Node& statement) {
+// Where an expression's first instruction is: brackets that only group have none, nor has a `not`.
+uint32_t first_place_in(const Node& expression) {
+  const Node* node = &expression;
+  while (token_of(*node) == nullptr) {
+    const auto& children = node->children;
+    const bool is_primary = rule_of(*node) == Rules::RulePrimary;
+    const bool groups = is_primary && token_type(*children[0]) == Rules::OPEN_PAREN &&
+                        rule_of(*children[1]) == Rules::RuleElements && children[1]->children.size() == 1;
+    if (is_primary && !groups) break;
+    size_t first = 0;
+    while (token_type(*children[first]) == Rules::NOT) ++first;
+    node = groups ? children[1] : children[first];
+  }
+  return start_of(*node);
+}
+
+// Where a statement's is: a head that begins with brackets may have none in its first line.
+uint32_t first_place(const Node& statement) {
   const Node& inner = *statement.children[0];
-  const Node* evaluated = nullptr;
   switch (rule_of(inner)) {
     case Rules::RuleIf_statement:
     case Rules::RuleWhile_statement:
     case Rules::RuleMatch_statement:
-      evaluated = inner.children[1];
-      break;
+      return first_place_in(*inner.children[1]);
     case Rules::RuleFor_statement:
-      evaluated = inner.children[3];
-      break;
+      return first_place_in(*inner.children[3]);
     default:
       return start_of(statement);
   }
-  size_t index = first_token(*evaluated).getTokenIndex();
-  const auto type_at = [&](size_t at) { return unit.tokens.get(at)->getType(); };
-  while (type_at(index) == Rules::OPEN_PAREN || type_at(index) == Rules::NOT) ++index;
-  return static_cast<const Token&>(*unit.tokens.get(index)).start();
 }
 
 // In front of the first statement of each turn, which has the place of it.
@@ -78,7 +87,7 @@ void check_each_turn(Unit& unit, const Node& loop, const BlockRewriter* around) 
   const bool on_its_line = first == nullptr || rule_of(*first->children[0]) == Rules::RuleSimple_statement;
   const std::string separator =
       on_its_line ? "; " : join({"\n", indentation_at(unit.source, at), std::string(shift_in(around), ' ')});
-  const uint32_t place = first != nullptr ? first_place(unit, *first) : at;
+  const uint32_t place = first != nullptr ? first_place(*first) : at;
   unit.edits.insert(at, checkpoint(unit) + separator, {place, place, place});
 }
 
