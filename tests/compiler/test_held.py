@@ -1,4 +1,4 @@
-"""What is opened once and used again: where it is held, and everything that ends it."""
+"""What is opened once and used again: where it is held, and for which mode it is opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import types
 from typing import Any
 
 import pytest
-from compiling import compile_all, rewritten, without_prologue
+from compiling import compile_all, rewritten
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from test_evaluation_order import Traced, function, run
@@ -93,60 +93,6 @@ for p in n:
 @pytest.mark.parametrize("body", HELD)
 def test_what_is_held(body: str) -> None:
     assert rewritten(body) == HELD[body].removeprefix("\n")
-
-
-# Loops in which `o.a += 1` is opened anew at each turn.
-ENDS = {
-    "bound": "o.a += 1\no = p",
-    "bound by a loop": "o.a += 1\nfor o in p: pass",
-    "bound by an import": "o.a += 1\nimport o",
-    "deleted": "o.a += 1\ndel o",
-    "bound by a walrus": "o.a += 1\nif (o := p): pass",
-    "bound by a pattern": "o.a += 1\nmatch p:\n    case {'o': o}: pass",
-    "bound by a handler": "o.a += 1\ntry: p()\nexcept E as o: pass",
-    "bound by a definition": "o.a += 1\ndef o(): pass",
-    "bound by a with statement": "o.a += 1\nwith p as o: pass",
-    "the attribute is deleted": "o.a += 1\ndel o.a",
-    "a with statement": "with p: o.a += 1",
-    "a with statement behind": "o.a += 1\nwith p: pass",
-    "a handler": "try: o.a += 1\nexcept E: pass",
-    "a finally": "try: o.a += 1\nfinally: p()",
-    "a decorated function": "o.a += 1\n@p\ndef g(): pass",
-    "a function that could bind it": "o.a += 1\ndef g():\n    nonlocal o\n    o = p",
-    "a lambda that mentions it": "o.a += 1\nx = lambda: o",
-    "a class that mentions it": "o.a += 1\nclass C: x = o",
-    "a comprehension that binds it": "o.a += 1\nx = [(o := e) for e in p]",
-    "a global": "global g\ng.a += 1",
-    "a name of the module": "g.a += 1",
-    "locals()": "o.a += 1\nlocals()",
-    "frames": "o.a += 1\nsys._getframe()",
-    "eval": "o.a += 1\neval(p)",
-}
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_what_ends_it(end: str) -> None:
-    text = rewritten(f"for _ in n:\n{textwrap.indent(ENDS[end], '    ')}")
-    assert "_stm_1" not in text
-    assert "_stm_iadd(" in text
-
-
-@pytest.mark.parametrize(
-    "suspension", ["yield", "x = yield 1", "await p", "async for x in p: pass", "async with p: pass"]
-)
-def test_nothing_is_held_where_a_function_suspends(suspension: str) -> None:
-    keyword = "async def" if "a" in suspension.split()[0] else "def"
-    source = (
-        f"{keyword} f(o, p, n):\n    for _ in n:\n        o.a = o.a\n        o.a += 1\n        {suspension}\n"
-    )
-    assert "_stm_1" not in compile_all(source).source
-
-
-def test_nothing_is_opened_over_a_suspension() -> None:
-    source = "def f(o):\n    o.a += yield\n    o.a += 1\n"
-    assert without_prologue(compile_all(source).source) == source.replace(
-        "o.a += 1", '_stm_open_write(o, "a").a += 1'
-    )
 
 
 # What may be left out, or comes earlier than it stands, opens for nobody.
