@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from stmpy import _cache, _messages, _tree
 from stmpy._diagnostics import Diagnostic
-from stmpy._loader import entry_of
+from stmpy._loading import entry_of
 from stmpy._runtime import mentions_stmpy
 
 TYPE_CHECKING = False

@@ -6,6 +6,7 @@ import sys
 import threading
 
 from stmpy import _loader
+from stmpy._loading import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _changing_rules = threading.Lock()
 class Handle:
     """One installation of the hook. As a context manager it lasts for the block."""
 
-    def __init__(self, rule: _loader.Rule) -> None:
+    def __init__(self, rule: Rule) -> None:
         self._rule = rule
 
     def uninstall(self) -> None:
@@ -57,7 +58,7 @@ def install(
     if isinstance(packages, str):
         raise TypeError(f"packages must be names of modules, as in [{packages!r}], not one string")
     names = None if packages is None else tuple(packages)
-    rule = _loader.Rule(names, compile_all=compile_all, cache=cache)
+    rule = Rule(names, compile_all=compile_all, cache=cache)
     with _changing_rules:
         _finder.rules = (rule, *_finder.rules)
         if _finder in sys.meta_path:

@@ -14,6 +14,7 @@ from importlib.machinery import ExtensionFileLoader, NamespaceLoader, SourceFile
 from importlib.util import cache_from_source
 
 from stmpy import _cache, _messages, _pythons_cache
+from stmpy._loading import as_importlibs_frame, entry_of
 from stmpy._runtime import mentions_stmpy
 
 TYPE_CHECKING = False
@@ -21,44 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-    from typing import Any, TypeVar
 
-    from stmpy.compiler import Compilation
-
-    _F = TypeVar("_F", bound=Any)
+    from stmpy._loading import Rule
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _WITHOUT_SOURCES = (type, ExtensionFileLoader, SourcelessFileLoader, NamespaceLoader)
 _INSTALLED = tuple(_STANDARD_LIBRARY + name for name in ("site-packages", "dist-packages"))
-
-
-class Rule:
-    """Which modules one installation of the hook compiles, and how."""
-
-    __slots__ = ("cache", "compile_all", "packages")
-
-    def __init__(
-        self,
-        packages: tuple[str, ...] | None = None,
-        *,
-        compile_all: bool = False,
-        cache: bool = True,
-    ) -> None:
-        self.packages = packages
-        self.compile_all = compile_all
-        self.cache = cache
-
-    def covers(self, fullname: str) -> bool:
-        """Whether a module is this rule's; without `packages`, all are that may mention stmpy."""
-        if fullname == "stmpy" or fullname.startswith("stmpy."):
-            return False
-        if self.packages is None:
-            return True
-        return any(fullname == package or fullname.startswith(f"{package}.") for package in self.packages)
-
-    def may_compile(self, source: bytes) -> bool:
-        """Whether a source is one to look into: one that mentions stmpy, or that was asked for by name."""
-        return self.packages is not None or mentions_stmpy(source)
 
 
 class Finder:
@@ -105,14 +74,6 @@ class Finder:
             if spec is not None:
                 return spec
         return None
-
-
-def as_importlibs_frame(function: _F) -> _F:
-    """Has Python leave the function's frame out of the traceback of a failed import, as importlib's are."""
-    function.__code__ = function.__code__.replace(
-        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
-    )
-    return function
 
 
 class CompilingLoader(SourceFileLoader):
@@ -189,17 +150,6 @@ def _entry_for(source: bytes, path: str, rule: Rule) -> _cache.Entry | None:
     return entry_of(compile_source(source, path, compile_all=rule.compile_all))
 
 
-def entry_of(compilation: Compilation, *, optimize: int = -1) -> _cache.Entry:
-    """What the cache keeps of a compilation."""
-    return entry_with(compilation.code(optimize=optimize) if compilation.changed else None, compilation)
-
-
-def entry_with(code: CodeType | None, compilation: Compilation) -> _cache.Entry:
-    """The same, with the code that was made of it."""
-    diagnostics = tuple((*diagnostic,) for diagnostic in compilation.diagnostics)
-    return _cache.Entry(code, diagnostics, len(compilation.report))
-
-
 def _take_over(spec: ModuleSpec, rule: Rule) -> None:
     from stmpy._other_loaders import compile_through
 
@@ -233,10 +183,3 @@ def why_left_alone(spec: ModuleSpec) -> str:
 def _is_pythons_own(path: str) -> bool:
     # Nothing there can mention stmpy, but for what is installed in site-packages below it.
     return path.startswith(_STANDARD_LIBRARY) and not path.startswith(_INSTALLED)
-
-
-def _mode(path: str) -> int:
-    try:
-        return os.stat(path).st_mode
-    except OSError:
-        return 0o600

@@ -18,8 +18,7 @@ from importlib.abc import SourceLoader
 from importlib.machinery import SourceFileLoader
 from zipimport import zipimporter
 
-from stmpy import _messages
-from stmpy._loader import as_importlibs_frame, entry_with
+from stmpy._loading import as_importlibs_frame, compiled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from stmpy._loader import Rule
+    from stmpy._loading import Rule
 
 
 def compile_through(spec: ModuleSpec, rule: Rule) -> bool:
@@ -60,26 +59,6 @@ def _way_of(loader: object) -> Callable[[Any, str, str, Rule], Any] | None:
             return None  # a pytest that does this half in another way
         return CompilingRewritingHook
     return None
-
-
-def compiled_by(
-    make: Callable[[str], CodeType], source: str | bytes, fullname: str, path: str, rule: Rule
-) -> CodeType | None:
-    """What `make` makes of the compiled text, in terms of the source; None where it is to do as ever."""
-    try:
-        from stmpy.compiler import translate
-
-        compilation = translate(source, path, compile_all=rule.compile_all)
-        code = compilation.code_by(make) if compilation.changed else None
-    except ImportError as error:
-        _messages.warn_no_compiler(error)
-        return None
-    except Exception as error:
-        # What is wrong with the module itself is said when it is loaded as ever.
-        _messages.trace(fullname, f"not compiled: its loader fails on the compiled text with {error!r}")
-        return None
-    _messages.tell(fullname, path, entry_with(code, compilation), cached=False)
-    return code
 
 
 def _give_compiled_text(loader: Any, fullname: str, origin: str, rule: Rule) -> Any:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts
 
-from stmpy._loader import as_importlibs_frame
-from stmpy._other_loaders import compiled_by
+from stmpy._loading import as_importlibs_frame, compiled_by
 
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
-    from stmpy._loader import Rule
+    from stmpy._loading import Rule
 
 
 class CompilingRewritingHook(AssertionRewritingHook):

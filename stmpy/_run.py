@@ -15,7 +15,8 @@ from importlib.machinery import ModuleSpec, SourcelessFileLoader
 from types import ModuleType
 
 from stmpy import hook
-from stmpy._loader import CompilingLoader, Rule
+from stmpy._loader import CompilingLoader
+from stmpy._loading import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import sys
 from zipimport import zipimporter
 
 from stmpy import _barriers, _cache, _messages, hook
-from stmpy._loader import CompilingLoader, Rule, entry_of, why_left_alone
+from stmpy._loader import CompilingLoader, why_left_alone
+from stmpy._loading import Rule, entry_of
 from stmpy._other_loaders import ZipLoader
 from stmpy._version import __version__
 
