@@ -132,6 +132,46 @@ def test_nothing_else_ends_it(between: str) -> None:
     assert text.splitlines()[-1] == "_stm_1_o.a = 5"
 
 
+def test_a_copy_goes_with_the_variable_whose_temporary_it_uses() -> None:
+    assert rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nx = o\no = p\nx.a = 5").splitlines()[-2:] == [
+        "o = p; _stm_1_o = None",
+        "x.a = 5",
+    ]
+
+
+def test_a_copy_stays_where_it_is_bound_again() -> None:
+    text = rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nx = o\nx = p\nx.a = 5\no.a = 6")
+    assert text.splitlines()[-3:] == ["x = p", "x.a = 5", "_stm_1_o.a = 6"]
+
+
+def test_what_only_a_branch_has_opened_is_emptied_behind_the_join() -> None:
+    text = rewritten("if p:\n    o.a = 1; o.a = 2; o.a = 3; o.a = 4\no.a = 5\no = p")
+    assert text.splitlines()[-2:] == ["o.a = 5", "o = p; _stm_1_o = None"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["with p: raise n", "while True:\n    try: break\n    finally: p()", "try: raise p\nexcept E: pass"],
+)
+def test_what_can_only_be_reached_by_a_detour_is_planned(before: str) -> None:
+    text = rewritten(f"{before}\no.a = 1; o.a = 2; o.a = 3; o.a = 4")
+    assert text.splitlines()[-1].endswith("_stm_1_o.a = 4")
+
+
+def test_a_loop_in_a_block_empties_its_temporary_above_it() -> None:
+    text = rewritten("with atomic():\n    x = n\n    for _ in n: o.a += 1")
+    *_, above, loop = (line for line in text.splitlines() if "_stm_1_o" in line)
+    assert above.strip() == "_stm_1_o = None"
+    assert len(above) - len(above.lstrip()) == len(loop) - len(loop.lstrip())
+
+
+def test_the_report_names_the_opener_in_front_of_a_reuse() -> None:
+    fours = "    o.a = 1\n    o.a = 2\n    o.a = 3\n    o.a = 4\n"
+    (report,) = compile_all(f"def f(o, p):\n{fours}    o = p\n{fours}").report
+    openers = [access["of"] and access["of"][0] for access in report["accesses"]]
+    assert openers == [None, 2, 2, 2, None, 7, 7, 7]
+
+
 # The names by which a function can see or change its own variables.
 MIRRORS = [
     "locals()",
