@@ -11,9 +11,8 @@
 namespace stmpy::core {
 namespace {
 
-// Rule 3: how long a victim may take until its next barrier before it is told, and to unwind before its
-// senior goes by rule 4.
-constexpr std::chrono::milliseconds kUntilTold{10}, kPatience{100};
+// Rule 3: how long a victim may take to notice and to unwind before its senior goes by rule 4.
+constexpr std::chrono::milliseconds kPatience{100};
 
 // Rule 2: how long a thread spins before it gives up what it holds; about two microseconds.
 constexpr int kSpins = kSerialized ? 0 : 200;
@@ -100,6 +99,7 @@ bool doom_other(const Attempt& attempt) {
     if (seen.generation() != attempt.generation || ends_by_itself(seen.state())) return true;
     if (seen.state() != State::Active) return false;
     if (other.status.compare_exchange(status, Status::of(seen.generation(), State::Doomed).bits)) {
+      hide_patterns(other);  // at its next access it looks, also of what it holds
       other.parker.unpark();
       return true;
     }
@@ -132,12 +132,7 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
   } else if (!ends_by_itself(refusal.by)) {
     return std::nullopt;
   }
-  const Clock::time_point start = Clock::now();
-  Wait wait = wait_for_end(self, refusal.by, true, start + kUntilTold);
-  if (wait == Wait::LostPatience) {
-    host.tell(refusal.by);
-    wait = wait_for_end(self, refusal.by, true, start + kPatience);
-  }
+  const Wait wait = wait_for_end(self, refusal.by, true, Clock::now() + kPatience);
   return wait == Wait::LostPatience ? std::nullopt : std::optional(after(wait));
 }
 

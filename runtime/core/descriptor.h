@@ -80,10 +80,10 @@ class Descriptor {
   Parker parker;
 
   // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record
-  // with: kNoPattern outside of an attempt, when doomed, and `written` also inside of a savepoint, where a
-  // held pair may have to be logged again.
-  alignas(64) std::uint64_t held_pattern = Record::kNoPattern;
-  std::uint64_t written_pattern = Record::kNoPattern;
+  // with: kNoPattern outside of an attempt, when doomed (also by another thread), and `written` also inside
+  // of a savepoint, where a held pair may have to be logged again.
+  alignas(64) Shown<std::uint64_t> held_pattern{Record::kNoPattern};
+  Shown<std::uint64_t> written_pattern{Record::kNoPattern};
   std::uint32_t depth = 0;  // savepoints that are open
   bool exclusive = false;   // reads="exclusive" from here on
   bool usual = true;        // no reason to take another mode than the one that is asked for; see mode_for()
@@ -117,6 +117,12 @@ class Descriptor {
 inline bool in_progress(const Attempt& attempt) {
   const Status now = attempt.descriptor->state();
   return now.generation() == attempt.generation && now.in_progress();
+}
+// From here on inline checks answer nothing. Late, for the next attempt, it makes that one slower and no
+// more.
+inline void hide_patterns(Descriptor& of) {
+  of.held_pattern.set(Record::kNoPattern);
+  of.written_pattern.set(Record::kNoPattern);
 }
 // Older calls go first; calls without an age are younger than all.
 bool older(const Descriptor& a, const Descriptor& b);

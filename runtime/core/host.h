@@ -3,8 +3,6 @@
 
 namespace stmpy::core {
 
-struct Attempt;
-
 struct Host {
   // Leaves and re-enters the language's lock around a wait. `attach` may never return (a daemon thread at
   // shutdown ends there), so neither is called with a lock of the core held or from a destructor.
@@ -12,9 +10,6 @@ struct Host {
   void (*attach)(void* token);
   // Runs pending signal handlers (any code); true if one of them raised, which ends the wait.
   bool (*interrupted)();
-  // Makes the thread of a doomed attempt notice, where it runs without barriers. May come too late, for an
-  // attempt that has ended.
-  void (*tell)(const Attempt& doomed);
   // Counts one more reference; runs no code of the user's.
   void (*retain)(void* reference);
   // Gives a reference back: may run any code, so it is called only behind the end of an attempt or of a

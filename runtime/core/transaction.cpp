@@ -15,13 +15,11 @@ bool may_have_to_raise(const Descriptor& self) { return self.exclusive && self.d
 
 void show_patterns(Descriptor& self) {
   const bool usable = self.thin_id != 0;
-  self.held_pattern =
-      usable && !may_have_to_raise(self) ? Record::held_pattern(self.thin_id) : Record::kNoPattern;
-  self.written_pattern =
-      usable && self.depth == 0 ? Record::written_pattern(self.thin_id) : Record::kNoPattern;
+  self.held_pattern.set(usable && !may_have_to_raise(self) ? Record::held_pattern(self.thin_id)
+                                                           : Record::kNoPattern);
+  self.written_pattern.set(usable && self.depth == 0 ? Record::written_pattern(self.thin_id)
+                                                     : Record::kNoPattern);
 }
-
-void hide_patterns(Descriptor& self) { self.held_pattern = self.written_pattern = Record::kNoPattern; }
 
 // The barrier has its answer, or raises.
 void end_request(Descriptor& self) {
@@ -162,8 +160,8 @@ void finish_commit(Descriptor& self) {
 
 Savepoint open_savepoint(Descriptor& self) {
   ++self.depth;
-  self.written_pattern = Record::kNoPattern;
-  if (may_have_to_raise(self)) self.held_pattern = Record::kNoPattern;
+  self.written_pattern.set(Record::kNoPattern);
+  if (may_have_to_raise(self)) self.held_pattern.set(Record::kNoPattern);
   self.logged_in_savepoint.fill(nullptr);
   return {self.log.position()};
 }

@@ -146,7 +146,8 @@ inline bool may_be_quick(const Descriptor& self) {
 // Outside of savepoints only; with room in the log.
 [[gnu::always_inline]] inline bool write_quickly(Descriptor& self, Record& record, void* object,
                                                  Outcome& outcome) {
-  if (self.written_pattern == Record::kNoPattern || !may_be_quick(self) || !self.log.has_room()) return false;
+  if (self.written_pattern.get() == Record::kNoPattern || !may_be_quick(self) || !self.log.has_room())
+    return false;
   if (record.take_if_free(self.thin_id, Mode::Write)) {
     outcome = register_access(self, record, object);
     return true;
@@ -155,10 +156,10 @@ inline bool may_be_quick(const Descriptor& self) {
   return record.raise_if_alone(self.thin_id);
 }
 inline bool holds(const Descriptor& self, const Record& record) {
-  return (record.bits() & Record::kMaskHeld) == self.held_pattern;
+  return (record.bits() & Record::kMaskHeld) == self.held_pattern.get();
 }
 inline bool holds_logged(const Descriptor& self, const Record& record) {
-  return (record.bits() & Record::kMaskWritten) == self.written_pattern;
+  return (record.bits() & Record::kMaskWritten) == self.written_pattern.get();
 }
 
 }  // namespace stmpy::core

@@ -1,6 +1,5 @@
 #include "runtime/python/attempts.h"
 
-#include "runtime/python/asynchronous_abort.h"
 #include "runtime/python/errors.h"
 
 namespace stmpy {
@@ -9,7 +8,6 @@ void revert_attempt(Thread& thread) {
   core::doom(thread.descriptor);
   core::revert(thread.descriptor);
   thread.level = 0;
-  if (thread.telling.load() != Telling::Quiet) take_back_asynchronous_abort(thread);
   release_attempt(thread);
 }
 

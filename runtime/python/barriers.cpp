@@ -188,7 +188,7 @@ Done own_structure(Thread& thread, PyObject* object) {
 
 bool must_abort(Thread& thread) {
   if (thread.descriptor.state().state() != core::State::Doomed) return false;
-  return !is_handling_abort();
+  return !thread.told || !is_handling_abort();
 }
 
 Done raise_abort(Thread& thread) {

@@ -69,7 +69,7 @@ bool OutermostCall::take_back(PyObject* exception) {
   core::Descriptor& self = thread_.descriptor;
   // Doomed without being told, and left by an exception of its own: what it saw was consistent, so the
   // exception is true.
-  const bool aborted = !exception || (thread_.was_told() && self.state().state() == core::State::Doomed);
+  const bool aborted = !exception || (thread_.told && self.state().state() == core::State::Doomed);
   self.counters.add(aborted ? Counter::AbortedByConflict : Counter::AbortedByException);
   if (aborted) core::draw_age(self);
   between_.emplace(thread_);

@@ -27,8 +27,7 @@ PyObject* caught(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (Thread* thread = doomed_thread()) {
     const Ref exception = Ref::steal(PyErr_GetHandledException());
     const bool aborts = exception && exception.get() != Py_None && is_abort(exception.get());
-    if (aborts && thread->was_told() && !follows_abort(exception.get()))
-      return Py_NewRef(errors::never_raised);
+    if (aborts && thread->told && !follows_abort(exception.get())) return Py_NewRef(errors::never_raised);
     if (!aborts && must_abort(*thread)) return abort_again(*thread);
   }
   return Py_NewRef(types);

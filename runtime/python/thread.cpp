@@ -6,7 +6,6 @@
 
 #include "runtime/core/host.h"
 #include "runtime/core/outside.h"
-#include "runtime/python/asynchronous_abort.h"
 
 namespace stmpy {
 namespace {
@@ -49,7 +48,6 @@ void release(void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); }
 PyObject* after_fork_in_child(PyObject*, PyObject*) {
   new (&threads().mutex) std::mutex;
   Thread* survivor = this_thread_if_any();
-  if (survivor && survivor->telling.load() == Telling::Sending) survivor->telling.store(Telling::Quiet);
   core::finish_attempts_after_fork(survivor ? &survivor->descriptor : nullptr);
   for (const auto& [descriptor, thread] : threads().by_descriptor) {
     if (thread != survivor && thread->in_transaction()) {
@@ -75,8 +73,6 @@ Thread* adopt_thread() {
     const std::lock_guard guard(threads().mutex);
     Thread*& thread = threads().by_descriptor[&descriptor];
     if (!thread) thread = new Thread(descriptor);
-    thread->ident.set(PyThread_get_thread_ident());
-    thread->telling.store(Telling::Quiet);
     return current_thread = thread;
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
@@ -93,7 +89,7 @@ Thread* thread_of(const core::Descriptor& descriptor) {
 }
 
 int install_host() {
-  core::host = {detach, attach, interrupted, abort_asynchronously, retain, release};
+  core::host = {detach, attach, interrupted, retain, release};
   Ref os = Ref::steal(PyImport_ImportModule("os"));
   Ref callback = os ? Ref::steal(PyCFunction_New(&after_fork_method, nullptr)) : Ref();
   Ref at_fork = callback ? Ref::steal(PyObject_GetAttrString(os.get(), "register_at_fork")) : Ref();

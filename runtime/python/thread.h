@@ -15,9 +15,6 @@ struct Options {
   bool exclusive = false;          // reads="exclusive"
 };
 
-// Whether an AbortTransaction was sent to the thread; see asynchronous_abort.h.
-enum class Telling : std::uint8_t { Quiet, Sending, Sent };
-
 struct alignas(64) Thread {
   core::Descriptor& descriptor;
 
@@ -32,22 +29,17 @@ struct alignas(64) Thread {
   Ref deadline_of;                     // the name of the function whose timeout is the tightest now
 
   // --- for one attempt
-  bool told = false;       // a barrier raised AbortTransaction in it
+  bool told = false;       // AbortTransaction was raised in it
   bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
   Ref dying;               // a list, or null: STMObjects whose __del__ waits for its end
 
   // The object whose record the descriptor has claimed; null where it has claimed none.
   Ref claimed_object;
 
-  std::atomic<Telling> telling{Telling::Quiet};  // other threads tell; Quiet outside of a doomed attempt
-
   // --- for the thread
-  core::Shown<unsigned long> ident;  // as PyThread_get_thread_ident
   LookupCache lookups;
 
   explicit Thread(core::Descriptor& of) : descriptor(of) {}
-  // AbortTransaction was raised in this attempt, or is on its way.
-  bool was_told() const { return told || telling.load() != Telling::Quiet; }
   bool in_transaction() const { return level != 0; }
   void open_level() { level = ++last_level; }
 };

@@ -1,13 +1,12 @@
 #include "tests/core/support/host.h"
 
 #include "runtime/core/host.h"
-#include "runtime/core/ownership.h"
 
 namespace stmpy::core::test {
 
 std::atomic<long> Object::alive{0};
 thread_local std::function<bool()> signal_handlers;
-std::atomic<int> detached{0}, told{0};
+std::atomic<int> detached{0};
 std::function<void()> on_detach, on_attach;
 
 void retain(Object* object) { object->references.fetch_add(1, std::memory_order_relaxed); }
@@ -29,7 +28,6 @@ void install_host() {
     if (on_attach) on_attach();
   };
   host.interrupted = [] { return signal_handlers && signal_handlers(); };
-  host.tell = [](const Attempt&) { ++told; };
   host.retain = [](void* reference) { retain(static_cast<Object*>(reference)); };
   host.release = [](void* reference) { release(static_cast<Object*>(reference)); };
 }

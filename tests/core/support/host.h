@@ -63,8 +63,6 @@ extern thread_local std::function<bool()> signal_handlers;
 
 // How many threads are detached right now.
 extern std::atomic<int> detached;
-// How many doomed attempts were told so.
-extern std::atomic<int> told;
 // Around a wait, where a test needs more than the count (a lock that stands for a GIL).
 extern std::function<void()> on_detach, on_attach;
 
