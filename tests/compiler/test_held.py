@@ -129,6 +129,7 @@ MODES = {
     "x = o.a\np.a = 1": None,
     "x = o.a\nraise p": None,
     "while True: o.a": None,
+    "while True:\n    x = o.a\n    if p:\n        o.a = 1\n        break": "write",
     "try:\n    x = o.a\n    p()\n    o.a = 1\nexcept E: pass": "update",
     "try:\n    x = o.a\n    p()\nfinally:\n    o.a = 1": None,
     "x = o.a\nmatch p:\n    case 1: o.a = 1\n    case _: o.a = 2": "update",

@@ -88,6 +88,8 @@ BETWEEN = [
     "match p:\n    case [*o]: pass",
     "match p:\n    case 1 as o: pass",
     "match p:\n    case {**o}: pass",
+    "match p:\n    case 1: o = n",
+    "match p:\n    case 1: pass\n    case _: o = n",
     "with p as o: pass",
     "with p as (x, o): pass",
     "with p, n as o: pass",
@@ -142,6 +144,23 @@ def test_a_copy_goes_with_the_variable_whose_temporary_it_uses() -> None:
 def test_a_copy_stays_where_it_is_bound_again() -> None:
     text = rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nx = o\nx = p\nx.a = 5\no.a = 6")
     assert text.splitlines()[-3:] == ["x = p", "x.a = 5", "_stm_1_o.a = 6"]
+
+
+@pytest.mark.parametrize("shares", ["global x", "g = lambda: x"])
+def test_a_copy_that_other_code_could_bind_again_uses_no_temporary(shares: str) -> None:
+    text = rewritten(f"{shares}\no.a = 1; o.a = 2; o.a = 3; o.a = 4\nx = o\np()\nx.a = 5")
+    assert text.splitlines()[-1] == "x.a = 5"
+
+
+def test_a_copy_uses_no_temporary_that_a_loop_empties() -> None:
+    text = rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nx = o\ndel o.a\nfor _ in n: o.a += 1\nx.a = 5")
+    assert text.splitlines()[-3].startswith("_stm_1_o = ")
+    assert text.splitlines()[-1] == "x.a = 5"
+
+
+def test_nothing_is_emptied_where_the_function_is_left() -> None:
+    text = rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nreturn (o := p)")
+    assert text.splitlines()[-1] == "return (o := p)"
 
 
 def test_what_only_a_branch_has_opened_is_emptied_behind_the_join() -> None:
@@ -210,3 +229,7 @@ def test_nothing_is_held_for_a_variable_of_another_scope(declaration: str) -> No
 )
 def test_nothing_is_held_outside_of_functions(source: str) -> None:
     assert "_stm_1" not in compile_all(source).source
+
+
+def test_nothing_is_held_by_a_loop_that_can_have_no_line_above_it() -> None:
+    assert "_stm_1" not in compile_all("def f(o, n):\n\f    for _ in n: o.a += 1\n").source
