@@ -104,6 +104,7 @@ UNSURE = [
     "x = p(k=o.a, *n)\no.b = o.a, o.a, o.a, o.a",
     "if p: o.a\no.b = o.a, o.a, o.a, o.a",
     "for _ in p: o.a\no.b = o.a, o.a, o.a, o.a",
+    "x = f'{o.a=}'\no.b = o.a, o.a, o.a, o.a",
     "x = [o.a for _ in p]\no.b = o.a, o.a, o.a, o.a",
 ]
 
@@ -159,6 +160,7 @@ def test_the_report_says_of_which_access_one_is_a_reuse() -> None:
 def test_variables_of_fresh_containers_are_free() -> None:
     assert opened("x = []\nx.a = 1\nx = {}\nx.a += 1") == [("a", "free", None)] * 2
     assert opened("x = []\nx = p\nx.a += 1") == [("a", "opened", "write")]
+    assert opened("x = [p][0]\nx.a += 1") == [("a", "opened", "write")]
 
 
 # --- any program, with barriers that notice where something is held too long

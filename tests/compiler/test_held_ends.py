@@ -158,6 +158,11 @@ def test_a_copy_uses_no_temporary_that_a_loop_empties() -> None:
     assert text.splitlines()[-1] == "x.a = 5"
 
 
+def test_nothing_is_kept_for_what_stands_behind_its_end() -> None:
+    text = rewritten("o.a += 1\nwith p: pass\nfor _ in n: o.a += 1")
+    assert text.splitlines()[0] == '_stm_iadd(o, "a", 1)'
+
+
 def test_nothing_is_emptied_where_the_function_is_left() -> None:
     text = rewritten("o.a = 1; o.a = 2; o.a = 3; o.a = 4\nreturn (o := p)")
     assert text.splitlines()[-1] == "return (o := p)"
