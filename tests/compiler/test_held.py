@@ -127,6 +127,7 @@ MODES = {
     "x = o.a\nwhile p: o.a += 1": "update",
     "x = o.a\no = p\no.a = 1": None,
     "x = o.a\nx = o\nx.a = 1": "write",
+    "x = o.a\no = o\no.a = 1": "write",
     "x = o.a\np.a = 1": None,
     "x = o.a\nraise p": None,
     "while True: o.a": None,
