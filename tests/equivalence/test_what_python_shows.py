@@ -148,3 +148,16 @@ def test_barriers_are_there_when_all_imports_are_lazy() -> None:
     )
     command = [sys.executable, "-X", "lazy_imports=all", "-c", program]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "3\n"
+
+
+@pytest.mark.parametrize("values", ["1,\n None,\n (-2, 'x')", "o,\n 1", "n(1,\n 2)\n", "(1,\n 2),\n n"])
+def test_checks_in_loops_add_no_lines(values: str) -> None:
+    source = f"def f(o, n):\n for i in n:\n  for k in (\n {values}\n ): n(k)\n"
+    compiled = compile_source(source, "m", compile_all=True)
+    assert "checkpoint" in compiled.source
+    lines = []
+    for code in (compile(source, "m", "exec"), compiled.code()):
+        namespace: dict[str, Any] = {}
+        exec(code, namespace)
+        lines.append({line for *_, line in namespace["f"].__code__.co_lines()})
+    assert lines[0] == lines[1]
