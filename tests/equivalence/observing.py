@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 from tracing import Log, Planned, Record, Traced, Watched, shown
 
@@ -60,7 +61,9 @@ class Run:
         namespace |= {"a": self._arguments[0], "b": 7, "failed": self._failed}
         namespace |= {"see": self._see, "peek": self._peek, "drive": self._drive}
         self.namespace = namespace
-        exec(self._code, namespace)
+        # Atomic functions are compiled as such, and run as what they stand in runs.
+        with patch("stmpy.atomic", lambda function: function):
+            exec(self._code, namespace)
         result = namespace["f"](*self._arguments)
         if isinstance(result, types.GeneratorType | types.CoroutineType):
             return self._drive(result, self._actions)

@@ -8,6 +8,7 @@ from typing import Any
 
 from expressions import LOCALS, OPERATORS, Expressions, Place
 from hypothesis import strategies as st
+from updates import Updates
 
 Lines = list[str]
 CAUGHT = ("Planned", "Exception", "AttributeError", "(Planned, TypeError)", "BaseException", "o.x")
@@ -60,7 +61,7 @@ class Program(Expressions):
         ]
         compound = [
             *(self._if, self._while, self._for, self._with, self._try, self._try, self._match),
-            *(self._function, self._class),
+            *(self._function, self._class, self._updates, self._updates),
         ]
         forms = simple + compound + self._leaving(place)
         if sys.version_info >= (3, 12):
@@ -199,6 +200,11 @@ class Program(Expressions):
             call = f"see(await {name}())" if place.awaits else f"drive({name}())"
         return [*lines, *body, *([call] if self.chance(2) else [])]
 
+    def _updates(self, place: Place) -> Lines:
+        names = [self.pick(*place.names) for _ in range(2)]
+        lines = ["def u(s, t, n):", *Updates(self._draw).body(), "    return s.x"]
+        return [*self.pick([], ["@atomic"]), *lines, f"see(u({', '.join(names)}, n))"]
+
     def _decorators(self, place: Place) -> Lines:
         return [f"@{self.pick('same', self.operand(place))}"] if self.chance(4) else []
 
@@ -233,6 +239,7 @@ def programs(draw: Callable[[st.SearchStrategy[Any]], Any], fuel: int = 10) -> s
     """The text of a module. Python may refuse it, as for a name that is both global and a parameter."""
     program = Program(draw, fuel)
     head = ["from __future__ import annotations"] if program.chance(10) else []
+    head.append("from stmpy import atomic")
     module = Place()
     before = program.contained(module) if program.chance(3) else []
     kind = program.pick("", "", "yields", "awaits", "both")
@@ -243,5 +250,8 @@ def programs(draw: Callable[[st.SearchStrategy[Any]], Any], fuel: int = 10) -> s
     if kind in ("yields", "both"):
         body.append("    yield o.x")
     prefix = "async " if kind in ("awaits", "both") else ""
+    # Barriers in atomic functions take other forms.
+    if not kind and program.chance(2):
+        prefix = "@atomic\n"
     after = program.contained(module) if program.chance(4) else []
     return "\n".join([*head, *before, f"{prefix}def f(o, p, q, n):", *body, *after]) + "\n"
