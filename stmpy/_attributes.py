@@ -128,6 +128,8 @@ def _stored_on_self(code: types.CodeType) -> Iterator[str]:
     self_name = code.co_varnames[0]
     receiver = None
     for instruction in dis.get_instructions(code):
+        if instruction.opname == "EXTENDED_ARG":
+            continue  # a part of the next one
         if instruction.opname == _STORE_ON_FIRST_ARGUMENT and receiver == self_name:
             yield instruction.argval
         if instruction.opname in _SELF_LOADS:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import Any
 
+from stmpy._bytecode import instructions_of
+
 _LOAD_CONST = opcode.opmap["LOAD_CONST"]
 _LOAD_SMALL_INT = opcode.opmap.get("LOAD_SMALL_INT")  # 3.14+
 _STORE_NAME = opcode.opmap["STORE_NAME"]
@@ -27,20 +29,29 @@ def restored(code: CodeType, static_attributes: Iterable[str]) -> CodeType:
 
 def _with_constant(code: CodeType, name: str, change: Callable[[Any], Any]) -> CodeType:
     """A class body with another constant stored under one of the names that Python binds."""
-    instructions = [code.co_code[start : start + 2] for start in range(0, len(code.co_code), 2)]
-    store = bytes((_STORE_NAME, code.co_names.index(name) & 255))
-    if store not in instructions:
+    index = code.co_names.index(name)
+    instructions = list(instructions_of(code))
+    stores = (
+        at
+        for at, instruction in enumerate(instructions)
+        if instruction.operation == _STORE_NAME and instruction.argument == index
+    )
+    store = next(stores, None)
+    if not store:
         return code  # the user's own name in something that is no class body
-    position = instructions.index(store) - 1
-    operation, argument = instructions[position]
+    load = instructions[store - 1]
+    argument = load.argument
     constants = list(code.co_consts)
-    if operation == _LOAD_SMALL_INT:
+    if load.operation == _LOAD_SMALL_INT:
         # Our text never has fewer lines than the user's: where its line fits, theirs does.
         argument = change(argument)
-    elif operation == _LOAD_CONST and instructions.count(instructions[position]) == 1:
-        constants[argument] = change(constants[argument])
-    elif operation == _LOAD_CONST and len(constants) <= 255:
-        constants.append(change(constants[argument]))
-        argument = len(constants) - 1
-    instructions[position] = bytes((operation, argument))
-    return code.replace(co_code=b"".join(instructions), co_consts=tuple(constants))
+    elif load.operation == _LOAD_CONST:
+        uses = [each for each in instructions if each.operation in opcode.hasconst]
+        if sum(each.argument == argument for each in uses) == 1:
+            constants[argument] = change(constants[argument])
+        elif load.holds(len(constants)):
+            constants.append(change(constants[argument]))
+            argument = len(constants) - 1
+    changed = bytearray(code.co_code)
+    load.write(changed, load.operation, argument)
+    return code.replace(co_code=bytes(changed), co_consts=tuple(constants))

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping
 from types import CodeType
 
+from stmpy._bytecode import instructions_of
+
 # What generated code imports stands behind the docstring and the `from __future__` imports.
 _PROLOGUE = re.compile(r"^from stmpy\._barriers import (abi_(\d+) as (\w+_)abi\b.*)", re.MULTILINE)
 _IMPORTED = re.compile(r"(\w+) as (\w+)")
@@ -51,11 +53,11 @@ class Prologue:
         if "stmpy._barriers" not in names:
             return code.replace(co_names=names)
         instructions = bytearray(code.co_code)
-        for at in range(0, len(instructions), 2):
-            operation, argument = instructions[at], instructions[at + 1]
+        for instruction in instructions_of(code):
+            _, _, operation, argument = instruction
             if operation == _STORE_NAME and code.co_names[argument] in self._hidden:
-                instructions[at : at + 2] = bytes((_POP_TOP, 0))
+                instruction.write(instructions, _POP_TOP, 0)
             elif operation == _IMPORT_NAME and sys.version_info >= (3, 15):
                 if names[argument >> 2] == "stmpy._barriers":
-                    instructions[at + 1] |= _EAGER
+                    instruction.write(instructions, _IMPORT_NAME, argument | _EAGER)
         return code.replace(co_names=names, co_code=bytes(instructions))
