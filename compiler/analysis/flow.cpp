@@ -4,7 +4,8 @@
 
 namespace stmpy::compiler {
 
-FlowBuilder::FlowBuilder(std::string_view source, const CompiledFunction& function) : source_(source) {
+FlowBuilder::FlowBuilder(std::string_view source, const CompiledFunction& function)
+    : source_(source), function_(function) {
   for (size_t i = 0; i < function.accesses.size(); ++i) {
     const Access& access = function.accesses[i];
     if (access.fate == Fate::as_written && !access.variable.empty() && access.kind != AccessKind::call)
@@ -22,10 +23,10 @@ void FlowBuilder::visit(const Node& node) {
     case Rules::RuleSimple_statement: {
       const size_t rule = rule_of(*node.children[0]);
       const bool leaves = rule == Rules::RuleReturn_statement || rule == Rules::RuleRaise_statement;
-      place_ = {leaves ? Place::Kind::needless : Place::Kind::behind, end_of(node)};
+      begin({leaves ? Place::Kind::needless : Place::Kind::behind, end_of(node)});
       if (token_type(*node.children[0]) == Rules::PASS) jump(*token_of(*node.children[0]));
       visit_children(node);
-      place_ = {};
+      begin({});
       return;
     }
     case Rules::RuleExpression_statement:
@@ -163,9 +164,9 @@ void FlowBuilder::visit_for(const Node& node) {
   loops_.push_back({{}, turn, finals_.size()});
   current_ = block({turn});
   const Node& body = *node.children[5];
-  place_ = front_of(body);
+  begin(front_of(body));
   visit_target(*node.children[1]);
-  place_ = {};
+  begin({});
   visit(body);
   end_loop(node, index, turn, turn);
 }
@@ -287,11 +288,11 @@ void FlowBuilder::visit_handler(const Node& clause) {
 void FlowBuilder::visit_with(const Node& node) {
   const uint32_t swallowed = block({current_});
   finals_.push_back({block(), {}});
-  place_ = front_of(*node.children.back());
+  begin(front_of(*node.children.back()));
   for (const Node* child : node.children) {
     if (rule_of(*child) == Rules::RuleWith_item) visit_with_items(*child);
   }
-  place_ = {};
+  begin({});
   visit(*node.children.back());
   end_final({current_, swallowed}, [] {});
 }
@@ -352,7 +353,7 @@ void FlowBuilder::visit_definition(const Node& node) {
     if (rule == Rules::RuleParameters) visit_defaults(*child);
     if (rule == Rules::RuleElements) visit(*child);
   }
-  place_ = {};
+  begin({});
   bind(*token_of(*node.children[1]));
 }
 

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +48,9 @@ struct FlowGraph {
 
   std::vector<FlowBlock> blocks;
   std::vector<FlowLoop> loops;  // an outer one before those in it
+  // The variables that are accessed between a binding and the place behind it: what is inserted there comes
+  // too late for what the access opens.
+  std::set<std::string_view> rebound_within;
 };
 
 // Of the function's own code. Accesses that are no plain ones through a variable of its scope are not in it.

@@ -54,11 +54,17 @@ class FlowBuilder {
     }
   }
   void forget() { add({FlowEvent::Kind::forget, 0, {}, {}, {}, false}); }
-  void bind(const Token& name) { add({FlowEvent::Kind::bind, 0, name.text(source_), {}, place_, fresh_}); }
+  void bind(const Token& name) {
+    add({FlowEvent::Kind::bind, 0, name.text(source_), {}, place_, fresh_});
+    bound_here_.insert(name.text(source_));
+  }
 
   void add_access(const Node& dot) {
     const auto found = accesses_.find(token_of(dot)->start());
-    if (found != accesses_.end()) add({FlowEvent::Kind::access, found->second, {}, {}, {}, false});
+    if (found == accesses_.end()) return;
+    const std::string_view variable = function_.accesses[found->second].variable;
+    if (bound_here_.contains(variable)) graph_.rebound_within.insert(variable);
+    add({FlowEvent::Kind::access, found->second, {}, {}, {}, false});
   }
 
   // What may be left out.
@@ -68,6 +74,12 @@ class FlowBuilder {
     current_ = block({before});
     visit_it();
     current_ = block({before, current_});
+  }
+
+  // What is bound from here on has that place.
+  void begin(Place place) {
+    place_ = place;
+    bound_here_.clear();
   }
 
   // --- statements
@@ -130,13 +142,15 @@ class FlowBuilder {
   static constexpr uint32_t kNone = static_cast<uint32_t>(-1);
 
   std::string_view source_;
+  const CompiledFunction& function_;
   std::unordered_map<uint32_t, size_t> accesses_;  // by the place of their dot
   FlowGraph graph_;
   uint32_t current_ = FlowGraph::kEntry;
   uint32_t handler_ = kNone;  // where exceptions go; none: out of the function
   std::vector<Loop> loops_;
   std::vector<Final> finals_;
-  Place place_;  // of what is bound now
+  Place place_;                            // of what is bound now
+  std::set<std::string_view> bound_here_;  // with that place
   bool fresh_ = false;
 };
 

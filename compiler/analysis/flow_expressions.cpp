@@ -93,6 +93,8 @@ void FlowBuilder::visit_target(const Node& node) {
 void FlowBuilder::visit_elements(const Node& node) {
   const auto& children = node.children;
   const bool unordered = has_stars_behind_keywords(node);
+  const Place place = place_;
+  if (unordered) place_ = {};  // an access in front of a binding may come behind it
   for (size_t i = 0; i < children.size(); ++i) {
     size_t end = i;
     const Node* comprehension = nullptr;
@@ -113,6 +115,7 @@ void FlowBuilder::visit_elements(const Node& node) {
     unordered ? maybe(visit_one) : visit_one();
     i = end;
   }
+  place_ = place;
 }
 
 // Python evaluates the `*b` of `f(k=a, *b)` first.

@@ -75,6 +75,7 @@ std::set<std::string_view> holdable_variables(std::string_view source, const Tok
     if (access.variable.empty() || variables.contains(access.variable)) continue;
     const auto found = function.scope->names.find(access.variable);
     if (found == function.scope->names.end() || found->second.global || found->second.nonlocal) continue;
+    if (graph.rebound_within.contains(access.variable)) continue;
     if (!is_shared(source, tokens, *function.scope, access.variable)) variables.insert(access.variable);
   }
   for_each_binding(graph, [&](const FlowEvent& event) {

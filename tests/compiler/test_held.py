@@ -304,3 +304,30 @@ def test_any_program_does_the_same_whatever_is_held(body: str) -> None:
     for holds in (True, False):
         compiled = _compiler.compile(source, "test.py", compile_all=True, _holds=holds).source
         assert run(compiled) == expected, compiled
+
+
+# A variable is bound and accessed before the statement, or the head of the loop, is over.
+REBOUND_WITHIN = {
+    "an argument": "x = p.m((o := p), o.a)",
+    "an argument that comes first": "x = p.m(k=o.a, *(o := p))",
+    "a display": "x = {(o := p): o.a}",
+    "a target": "o, o.a = p, 77",
+    "a chain": "o = o.a = p",
+    "the value of a store": "o.a = (o := p)",
+    "a subscript": "o, n[o.a] = p, 1",
+    "an augmented assignment": "o.a += (o := p).a + o.a",
+    "a loop's target": "for o, o.a in ((p, 5), (n, 6)): x = o.a, o.a, o.a, o.a",
+    "a with statement": "with p as o, o.a as x: x = o.a, o.a, o.a, o.a",
+    "a loop": "for _ in (1, 2):\n    x = o.a, o.a\n    o, o.a = p, 77\n    x = o.a, o.a, o.a",
+    "a try statement": "try: x = p.m((o := p), o.a)\nfinally: x = o.a",
+}
+AROUND = ["x = o.a, o.a, o.a, o.a", "o.a += 1; o.a += 2; o.a += 3; o.a += 4"]
+
+
+@pytest.mark.usefixtures("strict_barriers")
+@pytest.mark.parametrize("around", AROUND, ids=["read", "written"])
+@pytest.mark.parametrize("statement", REBOUND_WITHIN)
+def test_what_is_opened_behind_a_binding_in_its_statement_is_right(statement: str, around: str) -> None:
+    source = function(f"{around}\n{REBOUND_WITHIN[statement]}\n{around}\nreturn o.a")
+    compiled = compile_all(source).source
+    assert run(compiled) == run(source), compiled
