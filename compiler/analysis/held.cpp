@@ -8,8 +8,10 @@ Held::Held(const FlowGraph& graph, const std::vector<Access>& accesses, const st
            const std::set<std::string_view>& variables)
     : graph_(graph), accesses_(accesses), modes_(modes), pairs_(accesses) {
   for (const auto& pair : pairs_.all()) may_hold_.push_back(variables.contains(pair.variable));
-  find_loops_without_end();
+  loops_without_.resize(pairs_.all().size());
   in_loop_.resize(accesses.size());
+  if (!may_hold_any()) return;
+  find_loops_without_end();
   for (uint32_t block = 0; block < graph.blocks.size(); ++block) {
     for (const FlowEvent& event : graph.blocks[block].events) {
       if (event.kind == FlowEvent::Kind::access)
@@ -19,7 +21,6 @@ Held::Held(const FlowGraph& graph, const std::vector<Access>& accesses, const st
 }
 
 void Held::find_loops_without_end() {
-  loops_without_.resize(pairs_.all().size());
   for (size_t loop = 0; loop < graph_.loops.size(); ++loop) {
     if (graph_.loops[loop].place.kind != InsertionPlace::Kind::line) continue;
     bool forgets = false;
@@ -143,8 +144,10 @@ class Held::Solver {
     const auto& pairs = held_.pairs_.all();
     for (size_t holding = 0; holding < exists_.size(); ++holding) {
       if (pairs[holding / 2].variable != event.variable) continue;
-      if (state.filled[holding]) solution.endings.push_back({event.place, holding});
-      state.drop(holding);
+      if (state.filled[holding]) {
+        solution.endings.push_back({event.place, holding});
+        state.drop(holding);
+      }
       state.has[holding] = Pairs::kNone;
     }
     if (event.kind != FlowEvent::Kind::copy || event.from == event.variable) return;

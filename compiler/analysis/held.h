@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ class Held {
   static size_t number(Holding holding) { return holding.pair * 2 + (holding.writes ? 1 : 0); }
   static Holding holding(size_t number) { return {number / 2, number % 2 == 1}; }
   const Pairs& pairs() const { return pairs_; }
+  bool may_hold_any() const { return std::ranges::find(may_hold_, true) != may_hold_.end(); }
 
   // With the holdings that exist.
   HeldSolution solve(const std::vector<bool>& exists) const;

@@ -24,6 +24,7 @@ constexpr std::string_view kSuspends = "its right side suspends, and nothing sta
 constexpr std::string_view kKept = "later accesses use what it opens";
 constexpr std::string_view kFirstTurn = "the loop opens it at the first turn that comes here";
 constexpr std::string_view kReused = "it is open here";
+constexpr std::string_view kTooLarge = "the function is too large to plan";
 constexpr std::string_view kFresh = "the variable is bound to literals and fresh containers only";
 }  // namespace why
 
@@ -41,6 +42,11 @@ constexpr std::string_view kFresh = "the variable is bound to literals and fresh
 constexpr int kPays = 3;
 constexpr int kInLoop = 3;  // what one access in a loop counts for
 
+// What a plan costs grows with the product of a function's length and its pairs, times the depth of its
+// loops. Beyond these bounds nothing is held, and a read does not ask for what follows it.
+constexpr size_t kMostToHold = 8'000;
+constexpr size_t kMostToFollow = 40'000;
+
 int benefit(const Held& held, const std::vector<Access>& accesses, size_t index, const Answer& answer) {
   if (!answer.opens) return held.is_in_loop(index) ? kInLoop : 1;
   return answer.loop != Pairs::kNone && accesses[index].kind == AccessKind::update ? kPays : 0;
@@ -48,6 +54,7 @@ int benefit(const Held& held, const std::vector<Access>& accesses, size_t index,
 
 // The holdings that pay, and what they answer.
 HeldSolution choose(const Held& held, const std::vector<Access>& accesses) {
+  if (!held.may_hold_any()) return {std::vector<Answer>(accesses.size()), {}};
   std::vector<bool> exists(held.pairs().all().size() * 2, true);
   for (;;) {
     HeldSolution solution = held.solve(exists);
@@ -207,6 +214,12 @@ class Planner {
   Temporaries temporaries_;
 };
 
+size_t length_of(const FlowGraph& graph) {
+  size_t length = graph.blocks.size();
+  for (const FlowBlock& block : graph.blocks) length += block.events.size();
+  return length;
+}
+
 }  // namespace
 
 void plan_accesses(std::string_view source, const TokenList& tokens, CompiledFunction& function, bool holds) {
@@ -217,10 +230,20 @@ void plan_accesses(std::string_view source, const TokenList& tokens, CompiledFun
     access.fate = Fate::free;
     access.why = why::kFresh;
   }
-  const std::vector<Mode> modes = modes_wanted(graph, function.accesses);
-  const Held held(graph, function.accesses, modes,
-                  holds ? holdable_variables(source, tokens, function, graph) : std::set<std::string_view>());
+  const size_t size = Pairs(function.accesses).all().size() * length_of(graph);
+  const std::vector<Mode> modes = size <= kMostToFollow
+                                      ? modes_wanted(graph, function.accesses)
+                                      : std::vector<Mode>(function.accesses.size(), Mode::none);
+  std::set<std::string_view> variables;
+  if (holds) variables = holdable_variables(source, tokens, function, graph);
+  const bool too_large = size > kMostToHold && !variables.empty();
+  const Held held(graph, function.accesses, modes, too_large ? std::set<std::string_view>() : variables);
   Planner(function, graph, held, modes).plan();
+  if (!too_large) return;
+  for (Access& access : function.accesses) {
+    const bool could_be_held = variables.contains(access.variable) && !access.why.empty();
+    if (could_be_held && access.fate != Fate::free) access.why = why::kTooLarge;
+  }
 }
 
 }  // namespace stmpy::compiler

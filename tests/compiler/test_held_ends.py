@@ -238,3 +238,25 @@ def test_nothing_is_held_outside_of_functions(source: str) -> None:
 
 def test_nothing_is_held_by_a_loop_that_can_have_no_line_above_it() -> None:
     assert "_stm_1" not in compile_all("def f(o, n):\n\f    for _ in n: o.a += 1\n").source
+
+
+# Statements times pairs beyond what is planned, each with accesses that a small function holds something for.
+LARGE = {
+    "loops": "for _ in n: o.a{0} += o.b{0}",
+    "a try statement": "try:\n    o.a{0} = 1; o.a{0} = 2; o.a{0} = 3; o.a{0} = 4\nfinally: p()",
+    "bindings": "o.a{0} = 1; o.a{0} = 2; o.a{0} = 3; o.a{0} = 4\no = p",
+    "reads": "x = o.a{0}, o.a{0}, o.a{0}, o.a{0}\nif x: o.b{0} = 1",
+}
+
+
+@pytest.mark.parametrize("part", LARGE)
+def test_nothing_is_held_in_a_function_that_is_too_large_to_plan(part: str) -> None:
+    def source(parts: int) -> str:
+        body = "\n".join(LARGE[part].format(i) for i in range(parts))
+        return f"from stmpy import atomic\n@atomic\ndef f(o, p, n):\n{textwrap.indent(body, '    ')}\n"
+
+    assert "_stm_1" in compile_all(source(2)).source
+    large = compile_all(source(300))
+    assert "_stm_1" not in large.source
+    (report,) = large.report
+    assert {access["why"] for access in report["accesses"]} == {"the function is too large to plan"}
