@@ -12,6 +12,8 @@ constexpr std::string_view kMirrors[] = {
     "_current_frames", "currentframe", "stack", "f_locals", "inspect",
 };
 
+bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
 const Node& extent_of(const Scope& scope) {
   // A comprehension's node is its first clause, which the element stands before.
   return scope.kind == Scope::Kind::comprehension ? *scope.node->parent : *scope.node;
@@ -63,6 +65,16 @@ void for_each_binding(const FlowGraph& graph, Visit visit) {
 }
 
 }  // namespace
+
+bool may_spell_variables_in_two_ways(std::string_view source, const TokenList& tokens,
+                                     const CompiledFunction& function) {
+  const Node& definition = *function.definition;
+  for (size_t i = first_token(definition).getTokenIndex(); i <= last_token(definition).getTokenIndex(); ++i) {
+    const auto& token = static_cast<const Token&>(*tokens.get(i));
+    if (token.getType() == Rules::NAME && !std::ranges::all_of(token.text(source), is_ascii)) return true;
+  }
+  return false;
+}
 
 std::set<std::string_view> holdable_variables(std::string_view source, const TokenList& tokens,
                                               const CompiledFunction& function, const FlowGraph& graph) {

@@ -16,6 +16,10 @@ namespace stmpy::compiler {
 std::set<std::string_view> holdable_variables(std::string_view source, const TokenList& tokens,
                                               const CompiledFunction& function, const FlowGraph& graph);
 
+// Whether a name has letters beyond ASCII: it may be another spelling of a variable, which Python normalises.
+bool may_spell_variables_in_two_ways(std::string_view source, const TokenList& tokens,
+                                     const CompiledFunction& function);
+
 // The variables that are bound to literals and fresh containers alone: what they name is no STMObject.
 std::set<std::string_view> fresh_variables(const CompiledFunction& function, const FlowGraph& graph);
 

@@ -224,7 +224,9 @@ size_t length_of(const FlowGraph& graph) {
 
 void plan_accesses(std::string_view source, const TokenList& tokens, CompiledFunction& function, bool holds) {
   const FlowGraph graph = flow_of(source, function);
-  const std::set<std::string_view> fresh = fresh_variables(function, graph);
+  const bool unique = !may_spell_variables_in_two_ways(source, tokens, function);
+  std::set<std::string_view> fresh;
+  if (unique) fresh = fresh_variables(function, graph);
   for (Access& access : function.accesses) {
     if (!fresh.contains(access.variable)) continue;
     access.fate = Fate::free;
@@ -235,7 +237,7 @@ void plan_accesses(std::string_view source, const TokenList& tokens, CompiledFun
                                       ? modes_wanted(graph, function.accesses)
                                       : std::vector<Mode>(function.accesses.size(), Mode::none);
   std::set<std::string_view> variables;
-  if (holds) variables = holdable_variables(source, tokens, function, graph);
+  if (holds && unique) variables = holdable_variables(source, tokens, function, graph);
   const bool too_large = size > kMostToHold && !variables.empty();
   const Held held(graph, function.accesses, modes, too_large ? std::set<std::string_view>() : variables);
   Planner(function, graph, held, modes).plan();

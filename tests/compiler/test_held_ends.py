@@ -260,3 +260,14 @@ def test_nothing_is_held_in_a_function_that_is_too_large_to_plan(part: str) -> N
     assert "_stm_1" not in large.source
     (report,) = large.report
     assert {access["why"] for access in report["accesses"]} == {"the function is too large to plan"}
+
+
+@pytest.mark.parametrize("other", ["\uff4f = p", "x = \uff4f.b", "o.\uff42 = p"])
+def test_nothing_is_held_where_a_variable_may_have_two_spellings(other: str) -> None:
+    assert "_stm_1" not in rewritten(f"for _ in n:\n    o.a += 1\n    {other}")
+
+
+def test_a_variable_with_two_spellings_is_not_free() -> None:
+    source = "def f(p):\n    o = []\n    \uff4f = p\n    o.a += 1\n"
+    (report,) = compile_all(source).report
+    assert [access["plan"] for access in report["accesses"]] == ["opened"]
