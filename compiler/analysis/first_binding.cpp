@@ -24,6 +24,7 @@ struct Mentions {
   std::vector<uint32_t> of_variable;
   std::vector<uint32_t> jumps;
   bool function_looks_at_itself = false;
+  bool all_ascii = true;  // else two names that differ can be one variable: Python normalizes them
 };
 
 Mentions mentions_in(std::string_view source, const TokenList& tokens, const Node& function,
@@ -37,6 +38,7 @@ Mentions mentions_in(std::string_view source, const TokenList& tokens, const Nod
     if (token.getType() == Rules::NAME) {
       if (text == name && type_before != Rules::DOT) found.of_variable.push_back(token.start());
       found.function_looks_at_itself |= shows_variables(text);
+      found.all_ascii = found.all_ascii && is_ascii(text);
     } else if (token.getType() == Rules::RETURN || (token.getType() == Rules::PASS && text != "pass")) {
       found.jumps.push_back(token.start());
     }
@@ -65,7 +67,8 @@ bool is_mentioned_inside(const Scope& scope, const Mentions& mentions) {
 
 // Code behind the block can run although an exception left it.
 bool is_in_try_or_with(const AtomicBlock& block) {
-  if (!block.with.items.front().atomic) return true;
+  const auto& items = block.with.items;
+  if (!std::all_of(items.begin(), items.end(), [](const WithItem& item) { return item.atomic; })) return true;
   for (const Node* node = block.statement->parent; node != block.scope->node; node = node->parent) {
     if (rule_of(*node) == Rules::RuleTry_statement || rule_of(*node) == Rules::RuleWith_statement)
       return true;
@@ -134,10 +137,11 @@ class FirstMention {
 
 bool is_bound_first(std::string_view source, const TokenList& tokens, const AtomicBlock& block,
                     std::string_view name) {
-  if (block.scope->node == nullptr || !is_ascii(name)) return false;
+  if (block.scope->node == nullptr) return false;
   const Extent extent = extent_of(block);
   const Mentions mentions = mentions_in(source, tokens, *block.scope->node, name);
-  if (mentions.function_looks_at_itself || is_mentioned_inside(*block.scope, mentions)) return false;
+  if (!mentions.all_ascii || mentions.function_looks_at_itself) return false;
+  if (is_mentioned_inside(*block.scope, mentions)) return false;
   const auto first = std::find_if(mentions.of_variable.begin(), mentions.of_variable.end(),
                                   [&](uint32_t offset) { return extent.contains(offset); });
   if (first == mentions.of_variable.end()) return false;

@@ -563,6 +563,27 @@ def test_names_beyond_ascii_are_put_back(rival):
     assert ﬁ == 2
 
 
+def test_two_spellings_of_a_name_are_one_variable(rival):
+    seen = []
+    z = "before"
+    with atomic():
+        seen.append(ｚ)
+        z = "bound"
+        rival.meet()
+    assert seen == ["before", "before"] and z == "bound"
+
+
+def test_a_variable_is_put_back_that_a_swallowed_exception_leaves_unbound_in_the_re_run(rival):
+    attempts, x = [], "before"
+    with atomic(), contextlib.suppress(KeyError):
+        attempts.append(1)
+        if len(attempts) == 2:
+            raise KeyError
+        x = "first"
+        rival.meet()
+    assert attempts == [1, 1] and x == "before"
+
+
 def test_a_variable_that_an_earlier_turn_bound_is_put_back_to_that(rival):
     seen = []
     for turn in range(2):
