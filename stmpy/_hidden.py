@@ -45,6 +45,10 @@ class Prologue:
                 name: hidden_name(barrier, found[2]) for barrier, name in _IMPORTED.findall(found[1])
             }
 
+    def imports(self, barrier: str) -> bool:
+        """Whether the text uses a barrier."""
+        return f"{self.prefix}{barrier}" in self._hidden
+
     def hide(self, code: CodeType) -> CodeType:
         """The same code with hidden names; a module's then binds none of them."""
         if self._hidden.keys().isdisjoint(code.co_names):

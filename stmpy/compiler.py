@@ -14,6 +14,7 @@ from typing import Any
 
 from stmpy import _compiler
 from stmpy._diagnostics import Diagnostic
+from stmpy._hidden import Prologue
 from stmpy._restore import Restorer
 
 __all__ = ["Compilation", "Diagnostic", "compile_source"]
@@ -125,7 +126,7 @@ def compile_source(
         try:
             compilation.code()
         except Exception as refusal:
-            return _refused_by_python(compilation.plain(), refusal)
+            return _refused_by_python(compilation, refusal)
     return compilation
 
 
@@ -150,17 +151,24 @@ def translate(source: str | bytes, filename: str, *, compile_all: bool) -> Compi
     return Compilation(source, filename, result.source, diagnostics, result.report, result)
 
 
-def _refused_by_python(plain: Compilation, refusal: Exception) -> Compilation:
+def _refused_by_python(compilation: Compilation, refusal: Exception) -> Compilation:
+    plain = compilation.plain()
     try:
         plain.code()
     except Exception:
         return plain  # it is no Python: the error is for whoever asks for the code
-    plain.diagnostics.append(_refusal("STM903", f"Python does not accept the compiled text: {refusal}"))
+    reason = f"Python does not accept the compiled text: {refusal}"
+    can_have_blocks = Prologue(compilation.source).imports("block_attempts")
+    plain.diagnostics.append(_refusal("STM903", reason, can_have_blocks=can_have_blocks))
     return plain
 
 
-def _refusal(code: str, reason: str) -> Diagnostic:
-    hint = "the module runs uncompiled, with the same results; please report it with the module's source"
+def _refusal(code: str, reason: str, *, can_have_blocks: bool = True) -> Diagnostic:
+    blocks = " but for its 'with atomic():' blocks, which raise RuntimeError when they are reached"
+    hint = (
+        f"the module runs uncompiled, with the same results{blocks if can_have_blocks else ''}; "
+        "please report it with the module's source"
+    )
     return Diagnostic("error", code, 1, 0, reason, hint)
 
 

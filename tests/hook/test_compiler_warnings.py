@@ -55,21 +55,35 @@ import bank
     assert "STM902" in run.err and "out of ideas" in run.err
 
 
-def test_text_that_python_refuses_is_a_warning_and_the_module_runs(bank):
-    program = """
+REFUSING = """
 import stmpy.hook, stmpy._compiler
 compile_ = stmpy._compiler.compile
 class Refused:
     def __init__(self, result):
         self.result = result
     def __getattr__(self, name):
-        return "def\\n" if name == "source" else getattr(self.result, name)
+        value = getattr(self.result, name)
+        return value + "def\\n" if name == "source" else value
 stmpy._compiler.compile = lambda *arguments, **options: Refused(compile_(*arguments, **options))
-import bank
 """
-    run = bank.script(program + SHOW_TIER.format("bank"))
+
+
+def test_text_that_python_refuses_is_a_warning_and_the_module_runs(bank):
+    run = bank.script(f"{REFUSING}import bank\n{SHOW_TIER.format('bank')}")
     assert run.out == "dynamic\n"
-    assert "STM903" in run.err
+    assert "STM903" in run.err and "runs uncompiled, with the same results;" in run.err
+
+
+def test_the_warning_says_that_blocks_of_a_refused_module_raise(project):
+    project.write("shop.py", "from stmpy import atomic\ndef sell(o):\n    with atomic(): o.sold = True\n")
+    program = """
+import shop
+try: shop.sell(None)
+except RuntimeError: print("raised")
+"""
+    run = project.script(REFUSING + program)
+    assert run.out == "raised\n"
+    assert "STM903" in run.err and "but for its 'with atomic():' blocks, which raise" in run.err
 
 
 def test_trace_says_what_became_of_each_module(project):
