@@ -64,7 +64,9 @@ class Restorer:
                 self.code(constant, renamed) if isinstance(constant, CodeType) else constant
                 for constant in constants
             )
-        code = self._prologue.hide(code).replace(
+        code = self._prologue.hide(code)
+        code = code.replace(
+            co_names=tuple(map(self._hidden_global, code.co_names)),
             co_linetable=self._tables.setdefault(table, table),
             co_firstlineno=first_line,
             co_name=name,
@@ -83,6 +85,12 @@ class Restorer:
         if self._prefix is None or not variable.startswith(self._prefix):
             return variable
         return f".{variable.removeprefix(self._prefix)}"
+
+    def _hidden_global(self, name: str) -> str:
+        """A variable of ours in a module likewise, as names begin that `import *` leaves out."""
+        if self._prefix is None or not name.startswith(self._prefix):
+            return name
+        return f"__stmpy.{name.removeprefix(self._prefix)}__"
 
     def _locations(self, table: bytes, first_line: int) -> tuple[bytes, int]:
         return remap_location_table(table, first_line, sys.hexversion, self._position_map)

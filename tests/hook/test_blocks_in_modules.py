@@ -62,3 +62,21 @@ def test_a_block_that_suspends_is_warned_about_and_raises(project):
     run = project.script("import stmpy.hook, module\nnext(module.f())\n", status=1)
     assert "module.py:5: " in run.err and "STM121" in run.err and "cannot span a suspension" in run.err
     assert "RuntimeError: 'with atomic():' is a block" in run.err
+
+
+def test_a_modules_blocks_bind_no_name_that_a_source_can_spell(project):
+    project.write(
+        "shop.py",
+        "from stmpy import STMObject, atomic\nclass C(STMObject): pass\no = C()\n"
+        "for i in range(3):\n    with atomic(), atomic():\n        o.x = i\n        if i == 1: break\n",
+    )
+    program = """
+import shop
+assert shop.o.x == 1
+print(sorted(name for name in vars(shop) if name.isidentifier() and not name.startswith("__")))
+exported = {}
+exec("from shop import *", exported)
+print(sorted(exported.keys() - {"__builtins__"}))
+"""
+    run = project.script(f"import stmpy.hook{program}")
+    assert run.out == "['C', 'STMObject', 'atomic', 'i', 'o']\n" * 2
