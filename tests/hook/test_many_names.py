@@ -57,7 +57,8 @@ def test_a_class_of_many_names_keeps_them_and_knows_its_attributes(count):
     variables = "".join(f"    v{number} = {number + 1000}\n" for number in range(count))
     source = (
         "from stmpy import atomic\n\n\nclass C:\n"
-        f"{variables}    @atomic\n    def f(self): self.first += 1; self.second = self.first; self.first = 3\n"
+        f"{variables}    @atomic\n"
+        "    def f(self): self.first += 1; self.second = self.first; self.first = 3\n"
     )
     compilation = compile_source(source)
     assert compilation.changed
