@@ -32,26 +32,23 @@ bool is_starred(const Node& expressions) {
   return expressions.children.size() == 1 && token_of(*expressions.children[0]->children[0]) != nullptr;
 }
 
+// `break` to `leaving(None); break`; so for `return` without a value, since an asynchronous generator has
+// none.
+void rewrite_jump(Unit& unit, const Token& jump) {
+  unit.edits.insert(jump.start(), unit.names.use("leaving") + "(None); ",
+                    {jump.start(), jump.end(), jump.start()});
+}
+
 // `return value` to `return leaving(value)`.
 void rewrite_return(Unit& unit, const Node& statement) {
-  const std::string leaving = unit.names.use("leaving");
   const Node* value = child_rule(statement, Rules::RuleExpressions);
-  if (value == nullptr) {
-    const uint32_t start = start_of(statement), end = end_of(statement);
-    unit.edits.insert(end, join({" ", leaving, "(None)"}), {start, end, start});
-    return;
-  }
+  if (value == nullptr) return rewrite_jump(unit, first_token(statement));
   if (is_starred(*value)) return;
+  const std::string leaving = unit.names.use("leaving");
   const uint32_t start = start_of(*value), end = end_of(*value);
   const bool tuple = is_bare_tuple(*value);
   unit.edits.insert(start, join({leaving, tuple ? "((" : "("}), {start, end, start});
   unit.edits.insert(end, tuple ? "))" : ")", {start, end, start});
-}
-
-// `break` to `leaving(None); break`.
-void rewrite_jump(Unit& unit, const Token& jump) {
-  unit.edits.insert(jump.start(), unit.names.use("leaving") + "(None); ",
-                    {jump.start(), jump.end(), jump.start()});
 }
 
 }  // namespace

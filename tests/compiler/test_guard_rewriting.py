@@ -3,6 +3,8 @@
 import pytest
 from compiling import rewritten
 
+from stmpy.compiler import compile_source
+
 # A statement, and what becomes of it. Where the second is None it stays as it is.
 GUARDS = {
     # handlers
@@ -33,7 +35,7 @@ GUARDS = {
     ),
     "try: n\nexcept n:\n    def g(): return 1\n    raise": None,
     # what leaves a finally
-    "try: n\nfinally: return": "try: n\nfinally: return _stm_leaving(None)",
+    "try: n\nfinally: return": "try: n\nfinally: _stm_leaving(None); return",
     "try: n\nfinally: return n": "try: n\nfinally: return _stm_leaving(n)",
     "try: n\nfinally: return *n": None,  # Python refuses it
     "try: n\nfinally: return *n, p": "try: n\nfinally: return _stm_leaving((*n, p))",
@@ -95,3 +97,8 @@ def test_python_accepts_what_it_accepted(statement, guarded):
 def test_a_name_of_pythons_that_the_module_binds_is_guarded():
     assert "caught(KeyError)" in rewritten("KeyError = n\ntry: n\nexcept KeyError: pass")
     assert "checkpoint" in rewritten("open = n\nwith open(p): n")
+
+
+def test_a_return_of_an_asynchronous_generator_stays_without_a_value() -> None:
+    source = "async def g(n):\n    try: yield n\n    finally: return\n"
+    assert compile_source(source, compile_all=True).diagnostics == []

@@ -13,7 +13,7 @@ class Account(stmpy.STMObject):
     def __init__(self, balance):
         self.balance = balance
 """
-F = "@atomic\ndef f(o):\n    return o.balance\n"
+F = "@atomic\ndef f(o):\n    o.balance += 0\n    return o.balance\n"
 CALL = "f(Account(4))"
 LOAD = "%load_ext stmpy"
 SHOW = (
@@ -66,7 +66,7 @@ NAMED = {
 @pytest.mark.parametrize("where", ["another cell", "the same cell", "both"])
 def test_what_is_atomic_is_known_from_earlier_cells(cells, way, where):
     binding, decorator = NAMED[way]
-    function = f"{decorator}\ndef f(o):\n    return o.balance\n"
+    function = f"{decorator}\ndef f(o):\n    o.balance += 0\n    return o.balance\n"
     together = f"{binding}\n{function}"
     texts = {"another cell": [binding, function], "the same cell": [together], "both": [together, together]}
     assert "compiled" in cells(LOAD, *texts[where], SHOW.format("f"))
