@@ -31,6 +31,7 @@ struct Registry {
   std::vector<std::uint32_t> unused;  // a heap; room for all of them is made in advance
   std::array<std::atomic<Descriptor*>, Record::kLargestThinId + 1> by_thin_id{};
   std::atomic<std::uint64_t> ages{0};
+  std::atomic<std::uint64_t> stamps{0};
 };
 
 Registry& registry() {
@@ -67,6 +68,8 @@ void draw_age(Descriptor& self) {
   if (self.age.load(std::memory_order_relaxed) == 0)
     self.age.store(registry().ages.fetch_add(1) + 1, kRelease);
 }
+
+std::uint64_t draw_stamp() { return registry().stamps.fetch_add(1) + 1; }
 
 Descriptor& adopt_descriptor() {
   Registry& known = registry();

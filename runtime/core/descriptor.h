@@ -58,6 +58,22 @@ struct LogEntry {
   }
 };
 
+// What is done at the commit and not before (protocol, section 6: stamp): additions that commute with those
+// of others, places in the order of commits.
+struct Effect {
+  // Behind the commit point, before anything is released. May not fail, wait, nor run code of the user's;
+  // other threads may apply theirs to the same object at the same time. `stamp` is larger than that of every
+  // commit this attempt had to wait for.
+  void (*apply)(void* object, void* reference, std::int64_t amount, std::uint64_t stamp);
+};
+
+struct PendingEffect {
+  Shown<const Effect*> effect;  // null: of a reverted savepoint, or applied
+  Shown<void*> object;          // borrowed: the attempt has a pair of it registered
+  Shown<void*> reference;       // a reference, or null
+  Shown<std::int64_t> amount;
+};
+
 // Lives on the stack of the thread that sleeps.
 struct Waiter {
   Parker* parker;
@@ -89,10 +105,12 @@ class Descriptor {
   bool usual = true;        // no reason to take another mode than the one that is asked for; see mode_for()
   AppendLog<Access> accesses;
   AppendLog<LogEntry> log;
+  AppendLog<PendingEffect> effects;
   // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose
   // references are being released right now (a finaliser began this one).
   AppendLog<Access>::SharedPosition first_access;
   AppendLog<LogEntry>::SharedPosition first_entry;
+  AppendLog<PendingEffect>::Position first_effect;
   std::array<const Record*, 64>
       logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
   Record* claimed = nullptr;  // the one pending claim it has set
@@ -127,6 +145,8 @@ inline void hide_patterns(Descriptor& of) {
 // Older calls go first; calls without an age are younger than all.
 bool older(const Descriptor& a, const Descriptor& b);
 void draw_age(Descriptor& self);
+// For the effects of one commit: larger than all that were drawn before.
+std::uint64_t draw_stamp();
 
 // The registry. `adopt` gives the calling thread a descriptor (std::bad_alloc), `retire` returns it at the
 // thread's end.

@@ -289,7 +289,7 @@ bool Record::release(Descriptor& self) {
       if (!fat) continue;
       const auto own = fat->find(self);
       if (own == fat->holders.end()) return false;
-      const bool written = is_write(own->mode);
+      const bool written = changes(own->mode);
       fat->holders.erase(own);
       if (!written) return false;
       fat->version += kVersionStep;
@@ -298,7 +298,7 @@ bool Record::release(Descriptor& self) {
     const Thin thin{word};
     const int own = thin.index_of(self.thin_id);
     if (own < 0) return false;
-    const bool written = is_write(thin.mode());
+    const bool written = changes(thin.mode());
     std::uint64_t released = thin.without(own).word;
     if (written) released = (released + kVersionStep) & ~kWatched;
     if (word_.compare_exchange(word, released)) return written && (word & kWatched) != 0;

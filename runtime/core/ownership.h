@@ -31,6 +31,8 @@ enum class Mode : std::uint64_t {
   Exclusive = 5,  // every access under reads="exclusive"
 };
 constexpr bool is_write(Mode mode) { return mode >= Mode::Write; }
+// What whoever holds it changes, if not before then at the commit.
+constexpr bool changes(Mode mode) { return mode >= Mode::Add; }
 // True where holding `held` allows what `wanted` asks for.
 constexpr bool covers(Mode held, Mode wanted) {
   return is_write(held) || held == wanted || (held == Mode::Update && wanted == Mode::Read);
@@ -80,8 +82,8 @@ class Record {
   Request request(Descriptor& self, Mode mode, Refusal& refusal);
   // The mode in which `self` holds it, None if it does not.
   Mode held_by(const Descriptor& self) const;
-  // Write ownership bumps the version. True: watched, and the caller who changed the value has to look up the
-  // watchers.
+  // Letting go of what may have been changed bumps the version. True: watched, and the caller who changed the
+  // value has to look up the watchers.
   bool release(Descriptor& self);
 
   // Who keeps `self` from having the pair in `mode`, as of one moment; without holders that are about to let
@@ -146,7 +148,7 @@ class Record {
   bool release_if_alone(std::uint64_t thin_id) {
     std::uint64_t word = word_.load();
     if ((word & (kFat | kWatched | kHolders)) != held_pattern(thin_id) || thin_id == 0) return false;
-    const bool written = (word & kModeMask) >= (static_cast<std::uint64_t>(Mode::Write) << kModeShift);
+    const bool written = (word & kModeMask) >= (static_cast<std::uint64_t>(Mode::Add) << kModeShift);
     const std::uint64_t released = (word & ~(kModeMask | kHolders)) + (written ? kVersionStep : 0);
     return word_.compare_exchange(word, released);
   }

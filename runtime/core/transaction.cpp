@@ -41,6 +41,21 @@ void undo(LogEntry& entry) {
   entry.flags.set(entry.flags.get() | LogEntry::kUndone);
 }
 
+void apply_effects(Descriptor& self) {
+  if (self.effects.empty_since(self.first_effect)) return;
+  const std::uint64_t stamp = draw_stamp();
+  self.effects.forwards(self.first_effect, [&](PendingEffect& pending) {
+    const Effect* effect = pending.effect.get();
+    if (!effect) return;
+    effect->apply(pending.object.get(), pending.reference.get(), pending.amount.get(), stamp);
+    pending.effect.set(nullptr);  // a fork may come in between: the child goes on here
+  });
+}
+
+void revert_effects(Descriptor& self, AppendLog<PendingEffect>::Position since) {
+  self.effects.forwards(since, [](PendingEffect& pending) { pending.effect.set(nullptr); });
+}
+
 // Releases everything, then ends the attempt, then wakes who waits for that: waking earlier loses wake-ups.
 void end_attempt(Descriptor& self) {
   drop_claim(self);
@@ -64,6 +79,7 @@ void end_attempt(Descriptor& self) {
 void begin(Descriptor& self) {
   self.first_access.set(self.accesses.position());
   self.first_entry.set(self.log.position());
+  self.first_effect = self.effects.position();
   self.refusals = 0;
   self.blocker = {};
   set_exclusive(self, false);
@@ -155,6 +171,7 @@ bool commit(Descriptor& self) {
 
 void finish_commit(Descriptor& self) {
   self.counters.add(Counter::Committed);
+  apply_effects(self);
   end_attempt(self);
 }
 
@@ -163,7 +180,7 @@ Savepoint open_savepoint(Descriptor& self) {
   self.written_pattern.set(Record::kNoPattern);
   if (may_have_to_raise(self)) self.held_pattern.set(Record::kNoPattern);
   self.logged_in_savepoint.fill(nullptr);
-  return {self.log.position()};
+  return {self.log.position(), self.effects.position()};
 }
 
 void close_savepoint(Descriptor& self) {
@@ -175,6 +192,7 @@ void close_savepoint(Descriptor& self) {
 
 void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
   self.log.backwards(savepoint.log, undo);
+  revert_effects(self, savepoint.effects);
   // The pairs stay registered, so those that came to be written in the savepoint keep the entry that says
   // what was there before: a later write to a pair that is held for writing relies on it.
   self.log.forwards(savepoint.log, [](LogEntry& entry) {
@@ -193,9 +211,18 @@ void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
     entry.thrown_away.set(nullptr);
     if (reference) host.release(reference);
   });
+  self.effects.forwards(savepoint.effects, [](PendingEffect& pending) {
+    void* reference = pending.reference.get();
+    pending.reference.set(nullptr);
+    if (reference) host.release(reference);
+  });
   while (const LogEntry* last = self.log.last_since(savepoint.log)) {
     if (!(last->flags.get() & LogEntry::kVoid)) break;
     self.log.pop();
+  }
+  while (const PendingEffect* last = self.effects.last_since(savepoint.effects)) {
+    if (last->effect.get()) break;
+    self.effects.pop();
   }
 }
 

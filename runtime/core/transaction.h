@@ -66,6 +66,13 @@ inline void log_change(Descriptor& self, Record& record, void* object, const Cha
   self.log.push(&record, object, static_cast<Slot*>(nullptr), old_value, &change, static_cast<void*>(nullptr),
                 first ? LogEntry::kFirst : std::uint8_t{0});
 }
+// Of an object of which a pair is registered: applied if the attempt commits, forgotten if it or the
+// savepoint it is in is reverted. Takes over the reference. std::bad_alloc with nothing changed.
+inline void defer(Descriptor& self, const Effect& effect, void* object, void* reference,
+                  std::int64_t amount) {
+  self.effects.reserve();
+  self.effects.push(&effect, object, reference, amount);
+}
 // Whether a pair that is held for writing has to be logged again, because a savepoint was opened since.
 bool must_log_again(Descriptor& self, const Record& record);
 
@@ -89,6 +96,7 @@ template <class Release>
 void release_references(Descriptor& self, Release release) {
   const auto log = self.first_entry.get();
   const auto accesses = self.first_access.get();
+  const auto effects = self.first_effect;
   if (self.log.empty_since(log) && self.accesses.empty_since(accesses)) return;
   const bool at_once = nobody_observes();
   const Attempt blocker = self.blocker;  // those other attempts have blockers of their own
@@ -96,6 +104,11 @@ void release_references(Descriptor& self, Release release) {
     if (reference) at_once ? release(reference) : reclaim_reference(reference);
   };
   // Each is taken off its log before any code runs.
+  while (const PendingEffect* last = self.effects.last_since(effects)) {
+    void* const reference = last->reference.get();
+    self.effects.pop();
+    let_go(reference);
+  }
   while (const LogEntry* last = self.log.last_since(log)) {
     void* const reference = last->discarded();
     self.log.pop();
@@ -107,6 +120,7 @@ void release_references(Descriptor& self, Release release) {
     let_go(reference);
   }
   self.blocker = blocker;
+  if (self.effects.empty()) self.effects.trim();
   if (self.log.empty()) self.log.trim();
   if (self.accesses.empty()) self.accesses.trim();
   if (!at_once)
@@ -116,6 +130,7 @@ void release_references(Descriptor& self, Release release) {
 // Savepoints (protocol, section 8): they revert values, never registrations.
 struct Savepoint {
   AppendLog<LogEntry>::Position log;
+  AppendLog<PendingEffect>::Position effects;
 };
 Savepoint open_savepoint(Descriptor& self);
 void close_savepoint(Descriptor& self);

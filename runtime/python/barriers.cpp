@@ -173,6 +173,20 @@ Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, b
   return Done::Yes;
 }
 
+Done replace_value(Thread& thread, PyObject* object, Cell& cell, PyObject* value) {
+  Ownership ownership;
+  const Done owned = own_cell_unlogged(thread, object, cell, ownership);
+  if (owned != Done::Yes) return owned;
+  PyObject* replaced = cell.peek();
+  if (ownership.log) {  // the log takes over the cell's reference
+    log_cell(thread, object, cell, replaced, ownership);
+    replaced = nullptr;
+  }
+  cell.value.store(Py_XNewRef(value), core::kRelease);
+  Py_XDECREF(replaced);
+  return Done::Yes;
+}
+
 Done read_structure(Thread& thread, PyObject* object) {
   core::Record& record = shell_of(object)->structure;
   if (!thread.in_transaction() || core::holds(thread.descriptor, record)) return Done::Yes;

@@ -19,6 +19,8 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value);
 // the attribute comes or goes. `existed`: whether there was a value before. The replaced value is released
 // last (any code may run).
 Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, bool& existed);
+// The same for a cell whose coming and going no structure shows.
+Done replace_value(Thread& thread, PyObject* object, Cell& cell, PyObject* value);
 // In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
 Done own_cell(Thread& thread, PyObject* object, Cell& cell);
 // In a transaction. Holds the cell in mode Update, where a write may follow.

@@ -61,6 +61,12 @@ PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       return nullptr;
     }
   }
+  return new_object(type);
+}
+
+}  // namespace
+
+PyObject* new_object(PyTypeObject* type) {
   const Layout* layout = layout_for_new_object(type);
   if (!layout) return nullptr;
   if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) {  // object.__new__ raises its TypeError
@@ -78,6 +84,8 @@ PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   }
   return self;
 }
+
+namespace {
 
 // Until `visit` returns something other than 0.
 template <class Visit>

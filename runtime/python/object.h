@@ -16,6 +16,10 @@ extern PyObject *own_getattribute, *own_setattr;
 PyObject* get_attribute(PyObject* object, PyObject* name);
 int set_attribute(PyObject* object, PyObject* name, PyObject* value);  // null: delete
 
+// An object without attributes, of a class whose `tp_new` has looked at its arguments. Null with an
+// exception.
+PyObject* new_object(PyTypeObject* type);
+
 int ready_object_type();
 
 }  // namespace stmpy
