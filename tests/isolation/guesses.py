@@ -1,0 +1,116 @@
+"""Random histories that no transactional memory made: some right, most not."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from history import Attempt, History, Kind, Operation, Outcome, Value
+
+VARIABLES = ("a", "b")
+
+
+@dataclass
+class _Running:
+    thread: int
+    begin: int
+    left: int
+    """Operations that it will make."""
+    outcome: Outcome
+    snapshot: dict[str, Value]
+    operations: list[Operation] = field(default_factory=list)
+    writes: list[dict[str, Value]] = field(default_factory=lambda: [{}])
+    commit: int | None = None
+
+    def own(self, variable: str) -> Value:
+        for frame in reversed(self.writes):
+            if variable in frame:
+                return frame[variable]
+        return None
+
+
+class _Guess:
+    """A memory with in-place commits and no idea of concurrency, that mostly answers from a snapshot."""
+
+    def __init__(self, source: random.Random) -> None:
+        self._source = source
+        self._clock = 0
+        self._value = 0
+        self._memory: dict[str, Value] = dict.fromkeys(VARIABLES, 0)
+        self._ever: dict[str, list[Value]] = {variable: [0] for variable in VARIABLES}
+        self._carelessness = source.choice((0.0, 0.1, 0.3))
+        first = (Operation(Kind.WRITE, variable, 0, 0) for variable in VARIABLES)
+        self._done = [Attempt(0, 0, self._tick(), Outcome.COMMITTED, tuple(first))]
+
+    def history(self) -> History:
+        running: dict[int, _Running] = {}
+        to_begin = self._source.randint(3, 5)
+        while to_begin or running:
+            thread = self._source.randint(1, 3)
+            attempt = running.get(thread)
+            if attempt is None:
+                if to_begin:
+                    to_begin -= 1
+                    running[thread] = self._begin(thread)
+            elif attempt.left:
+                attempt.left -= 1
+                attempt.operations += self._operations(attempt)
+            elif self._source.random() < 0.7 and self._ends(attempt):
+                self._done.append(self._ended(running.pop(thread)))
+        return History(tuple(self._done))
+
+    def _tick(self) -> int:
+        self._clock += 1
+        return self._clock
+
+    def _begin(self, thread: int) -> _Running:
+        outcome = self._source.choices(list(Outcome), (6, 1, 1))[0]
+        return _Running(thread, self._tick(), self._source.randint(1, 3), outcome, dict(self._memory))
+
+    def _operations(self, attempt: _Running) -> list[Operation]:
+        kind = self._source.choices(("read", "write", "savepoint"), (5, 4, 1))[0]
+        if kind == "savepoint":
+            inner = self._write(attempt, {})
+            end = self._source.choice((Kind.CLOSE, Kind.REVERT))
+            if end is Kind.CLOSE:
+                attempt.writes[-1][inner.variable] = inner.value
+            stamps = Operation(Kind.OPEN, stamp=inner.stamp), Operation(end, stamp=self._tick())
+            return [stamps[0], inner, stamps[1]]
+        return [self._read(attempt) if kind == "read" else self._write(attempt, attempt.writes[-1])]
+
+    def _write(self, attempt: _Running, into: dict[str, Value]) -> Operation:
+        variable = self._source.choice(VARIABLES)
+        self._value += 1
+        into[variable] = self._value
+        self._ever[variable].append(self._value)
+        return Operation(Kind.WRITE, variable, self._value, self._tick())
+
+    def _read(self, attempt: _Running) -> Operation:
+        variable = self._source.choice(VARIABLES)
+        value = attempt.own(variable)
+        if value is None:
+            value = self._source.choices((attempt.snapshot, self._memory), (2, 1))[0][variable]
+        if self._source.random() < self._carelessness:
+            value = self._source.choice(self._ever[variable])
+        return Operation(Kind.READ, variable, value, self._tick())
+
+    def _ends(self, attempt: _Running) -> bool:
+        """Whether it ends at this step. Committing takes two, between which others come."""
+        if attempt.outcome is Outcome.COMMITTED and attempt.commit is None:
+            attempt.commit = self._tick()
+            if self._source.random() < 0.5:
+                self._memory.update(attempt.writes[0])
+            return False
+        return True
+
+    def _ended(self, attempt: _Running) -> Attempt:
+        if attempt.outcome is Outcome.COMMITTED:
+            self._memory.update(attempt.writes[0])
+        operations = tuple(attempt.operations)
+        return Attempt(
+            attempt.thread, attempt.begin, self._tick(), attempt.outcome, operations, attempt.commit
+        )
+
+
+def guess(source: random.Random) -> History:
+    return _Guess(source).history()

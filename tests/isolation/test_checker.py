@@ -1,0 +1,268 @@
+"""The checker finds what is wrong in a history, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+
+import pytest
+from checker import judge
+from definition import is_opaque, is_strictly_serialisable
+from guesses import guess
+from history import History
+
+# In each of them a and b are 0 at the beginning.
+START = "0 0 - 1 committed; write a 0 0; write b 0 0"
+
+
+def history(text):
+    return History.parse([START, *textwrap.dedent(text).strip().splitlines()])
+
+
+RIGHT = {
+    "nothing at all": "",
+    "one after the other": """
+        1 10 14 15 committed; read a 0 11; write a 1 12
+        2 20 24 25 committed; read a 1 21; write a 2 22
+    """,
+    "two at a time, in either order": """
+        1 10 24 25 committed; read a 0 13; read b 0 20
+        2 11 16 30 committed; read b 0 14; write a 2 15
+    """,
+    "who began first comes last": """
+        1 10 40 41 committed; read a 2 30; write b 1 31
+        2 11 20 21 committed; write a 2 15
+    """,
+    "an abort that saw what was there": """
+        1 10 - 20 aborted; read a 0 12; write a 1 13; refused b
+        2 11 30 31 committed; write b 2 14; read a 0 25
+    """,
+    "a reverted savepoint": """
+        1 10 30 31 committed; open; read a 0 12; write a 1 13; read a 1 14; revert; read a 0 15; write b 1 16
+        2 40 - 41 committed; read b 1 41
+    """,
+    "savepoints that are kept": """
+        1 10 30 31 committed; write a 1 11; open; write a 2 12; open; write a 3 13; close; close; read a 3 14
+        2 40 - 41 committed; read a 3 41
+    """,
+    "an outside read while its writer commits, before and after": """
+        1 10 20 30 committed; write a 1 11
+        2 21 - 23 committed; read a 0 22
+        2 24 - 26 committed; read a 1 25
+    """,
+    "a variable that comes and goes": """
+        1 10 20 21 committed; write c 1 11
+        2 30 40 41 committed; read c 1 31; write c - 32
+        1 50 60 61 committed; read c - 51; write c 2 52; write c - 53
+        2 70 - 72 committed; read c - 71
+    """,
+    "blind writes whose order a later reader shows": """
+        1 10 20 50 committed; write a 1 11; write b 1 12
+        2 10 20 50 committed; write a 2 13; write b 2 14
+        3 60 - 62 committed; read a 1 61
+        3 63 - 65 committed; read b 1 64
+    """,
+}
+
+# With the names of those properties that are violated.
+WRONG = {
+    "a lost update": (
+        """
+        1 10 30 31 committed; read a 0 12; write a 1 13
+        2 11 40 41 committed; read a 0 14; write a 2 15
+        """,
+        "opacity strict_serialisability",
+    ),
+    "write skew": (
+        """
+        1 10 30 31 committed; read a 0 12; write b 1 13
+        2 11 40 41 committed; read b 0 14; write a 2 15
+        """,
+        "opacity strict_serialisability",
+    ),
+    "half of a transfer": (
+        """
+        1 10 20 21 committed; write a 1 11; write b 1 12
+        2 11 30 31 committed; read a 0 13; read b 1 25
+        """,
+        "opacity strict_serialisability",
+    ),
+    "half of a transfer, seen by who is going to be aborted": (
+        """
+        1 10 20 21 committed; write a 1 11; write b 1 12
+        2 11 - 31 aborted; read a 0 13; read b 1 25
+        """,
+        "opacity",
+    ),
+    "half of a transfer, seen by who is left by an exception": (
+        """
+        1 10 20 21 committed; write a 1 11; write b 1 12
+        2 11 - 31 reverted; read a 0 13; read b 1 25
+        """,
+        "opacity",
+    ),
+    "half of a transfer, seen in a savepoint that is reverted": (
+        """
+        1 10 20 21 committed; write a 1 11; write b 1 12
+        2 11 30 31 committed; open; read a 0 13; revert; read b 1 25
+        """,
+        "opacity strict_serialisability",
+    ),
+    "what was there long before": (
+        """
+        1 10 20 21 committed; write a 1 11
+        2 30 - 32 committed; read a 0 31
+        """,
+        "opacity strict_serialisability",
+    ),
+    "backwards in time, outside": (
+        """
+        1 10 20 50 committed; write a 1 11
+        2 21 - 23 committed; read a 1 22
+        2 24 - 26 committed; read a 0 25
+        """,
+        "opacity strict_serialisability",
+    ),
+    "what was aborted": (
+        """
+        1 10 - 21 reverted; write a 1 11
+        2 12 - 14 committed; read a 1 13
+        """,
+        "opacity strict_serialisability",
+    ),
+    "what is written over before the commit": (
+        """
+        1 10 20 21 committed; write a 1 11; write a 2 13
+        2 11 - 14 committed; read a 1 12
+        """,
+        "opacity strict_serialisability",
+    ),
+    "what is not committed yet": (
+        """
+        1 10 20 21 committed; write a 1 11
+        2 12 - 14 committed; read a 1 13
+        """,
+        "opacity",
+    ),
+    "what nobody wrote": (
+        "1 10 20 21 committed; read a 7 11",
+        "opacity strict_serialisability",
+    ),
+    "a reverted write, outside": (
+        """
+        1 10 20 21 committed; open; write a 1 11; revert; write b 1 15
+        2 12 - 14 committed; read a 1 13
+        """,
+        "opacity strict_serialisability",
+    ),
+    "a savepoint that does not revert": (
+        "1 10 20 21 committed; write a 1 11; open; write a 2 12; revert; read a 2 13",
+        "opacity strict_serialisability",
+    ),
+    "a savepoint that reverts too much": (
+        "1 10 20 21 committed; write a 1 11; open; write a 2 12; revert; read a 0 13",
+        "opacity strict_serialisability",
+    ),
+    "a read that does not repeat": (
+        """
+        1 10 30 31 committed; read a 0 11; read a 1 25
+        2 12 20 21 committed; write a 1 13
+        """,
+        "opacity strict_serialisability",
+    ),
+    "an own write that is not seen": (
+        "1 10 20 21 committed; write a 1 11; read a 0 12",
+        "opacity strict_serialisability",
+    ),
+    "a revert that leaves something": (
+        """
+        1 10 - 21 reverted; write a 1 11
+        2 30 - 32 committed; read a 1 31
+        """,
+        "opacity strict_serialisability",
+    ),
+    "a commit that is lost": (
+        """
+        1 10 20 21 committed; write a 1 11
+        2 30 - 42 aborted; read a 1 31; write a 2 32; refused b
+        3 33 - 43 committed; read b 0 42
+        3 50 - 52 committed; read a 0 51
+        """,
+        "opacity strict_serialisability",
+    ),
+    "a commit after an abort": (
+        """
+        1 10 20 21 committed; write a 1 11; refused b
+        2 9 - 22 committed; read b 0 12
+        """,
+        "opacity strict_serialisability",
+    ),
+    "an abort for nothing": (
+        """
+        1 10 - 21 aborted; write a 1 11
+        2 9 30 31 committed; read b 0 12
+        """,
+        "progressiveness",
+    ),
+    "two that see each other's past": (
+        """
+        1 10 20 50 committed; write a 1 11; write b 1 12
+        2 10 20 50 committed; write a 2 13; write b 2 14
+        3 60 - 62 committed; read a 1 61
+        3 63 - 65 committed; read b 2 64
+        """,
+        "opacity strict_serialisability",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT.keys())
+def test_a_right_history_is_found_right(text):
+    assert judge(history(text)).right
+    assert is_opaque(history(text))
+
+
+@pytest.mark.parametrize("text, violated", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_history_is_found_wrong(text, violated):
+    verdict = judge(history(text))
+    assert [name for name, part in verdict._asdict().items() if part] == violated.split(), verdict
+
+
+def test_what_is_wrong_is_said_with_the_attempts_it_is_about():
+    wrong = history(WRONG["what was aborted"][0])
+    assert "read a = 1, which was never committed: [1 10 - 21 reverted; write a 1 11]" in str(judge(wrong))
+    lost = str(judge(history(WRONG["a lost update"][0])))
+    assert "after 1 of 3 attempts nobody can come next" in lost
+    assert "write a 1 13]: a = 0 has yet to be seen by thread 2" in lost
+    half = str(judge(history(WRONG["half of a transfer"][0])))
+    assert "it saw b = 1, and there is 0" in half
+
+
+def test_a_value_that_two_commits_wrote_decides_nothing():
+    twice = """
+        1 10 20 21 committed; write a 1 11
+        2 30 40 41 committed; write a 1 31
+    """
+    with pytest.raises(ValueError, match="two commits wrote a = 1"):
+        judge(history(twice))
+
+
+def test_a_history_is_read_as_it_was_written():
+    for text, _ in WRONG.values():
+        assert str(History.parse(str(history(text)).splitlines())) == str(history(text))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_checker_decides_as_the_definition_does(seed):
+    """On random histories of up to five attempts, of which many are wrong in one way or another."""
+    source = random.Random(seed)
+    answers = {True: 0, False: 0}
+    for _ in range(100):
+        guessed = guess(source)
+        verdict = judge(guessed)
+        opaque, serialisable = is_opaque(guessed), is_strictly_serialisable(guessed)
+        assert (verdict.opacity is None) == opaque, f"{guessed}\n{verdict}"
+        if not opaque:
+            assert (verdict.strict_serialisability is None) == serialisable, f"{guessed}\n{verdict}"
+        answers[opaque] += 1
+    assert min(answers.values()) >= 10, answers
