@@ -19,9 +19,9 @@ class EffectsTest : public CoreTest {
   }
   static constexpr Effect kAdd{apply};
 
-  void add(Thread& thread, std::int64_t amount, Ref<Object> reference = {}) {
-    thread.ask(*tally, 0, Mode::Add);
-    defer(thread.self, kAdd, static_cast<Thing*>(tally.get()), reference.give_away(), amount);
+  void add(Thread& who, std::int64_t amount, Ref<Object> reference = {}) {
+    who.ask(*tally, 0, Mode::Add);
+    defer(who.self, kAdd, static_cast<Thing*>(tally.get()), reference.give_away(), amount);
   }
   template <class Body>
   void fail_nested(Body body) {
