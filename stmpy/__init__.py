@@ -18,6 +18,8 @@ try:
         compiled,
         current_transaction,
         in_transaction,
+        on_abort,
+        on_commit,
         reset_stats,
     )
 except ModuleNotFoundError as error:
@@ -53,6 +55,8 @@ __all__ = [
     "compiled",
     "current_transaction",
     "in_transaction",
+    "on_abort",
+    "on_commit",
     "reset_stats",
     "revert_log",
     "stats",

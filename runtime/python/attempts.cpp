@@ -4,11 +4,25 @@
 
 namespace stmpy {
 
-void revert_attempt(Thread& thread) {
+Commit commit_with_companions(Thread& thread) {
+  if (!core::commit(thread.descriptor)) return Commit::Refused;
+  thread.level = 0;
+  std::unique_ptr<Companions> companions = std::move(thread.companions);
+  release_attempt(thread);
+  return end_companions(std::move(companions), true) ? Commit::Done : Commit::DoneAndRaised;
+}
+
+bool revert_attempt(Thread& thread) {
   core::doom(thread.descriptor);
   core::revert(thread.descriptor);
   thread.level = 0;
+  std::unique_ptr<Companions> companions = std::move(thread.companions);
+  const core::Attempt blocker =
+      thread.descriptor.blocker;  // transactions of callbacks have blockers of their own
   release_attempt(thread);
+  const bool quiet = !companions || end_companions(std::move(companions), false);
+  thread.descriptor.blocker = blocker;
+  return quiet;
 }
 
 void raise_timeout(PyObject* function_name) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/python/barriers.h"
-#include "runtime/python/finaliser.h"
 
 namespace stmpy {
 
@@ -13,24 +12,32 @@ inline void begin_attempt(Thread& thread) {
   core::begin(thread.descriptor);
 }
 
-// The references of an attempt that has ended. Any code may run; the thread is outside of the transaction.
+// The references of the log and accesses of an attempt that has ended. Any code may run; the thread is
+// outside of the transaction.
 inline void release_attempt(Thread& thread) {
   if (thread.claimed_object) thread.claimed_object = Ref();
   core::release_references(thread.descriptor,
                            [](void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); });
-  if (thread.dying) call_deferred_finalisers(thread);
 }
 
-// False: the attempt was doomed, nothing has happened yet.
-inline bool commit_attempt(Thread& thread) {
-  if (!core::commit(thread.descriptor)) return false;
+enum class Commit : std::uint8_t {
+  Done,
+  DoneAndRaised,  // with an exception of callbacks of the user's
+  Refused,        // nothing has happened yet: the attempt is to be taken back
+};
+// For an attempt that has companions.
+Commit commit_with_companions(Thread& thread);
+inline Commit commit_attempt(Thread& thread) {
+  if (thread.companions) return commit_with_companions(thread);
+  if (!core::commit(thread.descriptor)) return Commit::Refused;
   thread.level = 0;
   release_attempt(thread);
-  return true;
+  return Commit::Done;
 }
 
-// Takes everything back and ends the attempt. No exception may be set: finalisers run at the end.
-void revert_attempt(Thread& thread);
+// Takes everything back and ends the attempt. No exception may be set: finalisers and callbacks run at the
+// end. False with an exception that has to leave in any case.
+bool revert_attempt(Thread& thread);
 
 // TransactionTimeout for a call of that function.
 void raise_timeout(PyObject* function_name);
@@ -51,11 +58,14 @@ bool in_one_transaction(Thread& thread, Body body) {
   thread.descriptor.promoted.clear();
   for (;;) {
     begin_attempt(thread);
-    if (run() && commit_attempt(thread)) return true;
+    if (run()) {
+      const Commit commit = commit_attempt(thread);
+      if (commit != Commit::Refused) return commit == Commit::Done;
+    }
     const bool aborted = thread.descriptor.state().state() == core::State::Doomed;
     if (aborted) core::draw_age(thread.descriptor);
     RaisedException raised = RaisedException::take();
-    revert_attempt(thread);
+    if (!revert_attempt(thread)) return false;
     if (!aborted) {
       raised.raise_again();
       return false;

@@ -191,9 +191,16 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     block->nested->end(true);
   } else {
     block->stage = Stage::Over;  // finalisers run behind the commit
-    if (!commit_attempt(*block->thread)) {
+    const Commit commit = commit_attempt(*block->thread);
+    if (commit == Commit::Refused) {
       block->stage = Stage::Running;
       raise_abort(*block->thread);
+      return nullptr;
+    }
+    if (commit == Commit::DoneAndRaised) {
+      RaisedException raised = RaisedException::take();
+      finish(block);
+      raised.raise_again();
       return nullptr;
     }
   }
@@ -201,17 +208,22 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_FALSE;
 }
 
-// False: the exception leaves the block.
-bool end_by(Block* block, PyObject* exception) {
+TakenBack end_by(Block* block, PyObject* exception) {
   block->stage = Stage::Over;  // finalisers run behind the revert
+  TakenBack taken_back = TakenBack::Leaves;
   if (block->nested) {
     block->nested->end(false);
-  } else if (block->outermost->take_back(exception)) {
-    block->stage = Stage::Aborted;
-    return true;
+  } else {
+    taken_back = block->outermost->take_back(exception);
   }
+  if (taken_back == TakenBack::RunsAgain) {
+    block->stage = Stage::Aborted;
+    return taken_back;
+  }
+  RaisedException raised = RaisedException::take();
   finish(block);
-  return false;
+  raised.raise_again();
+  return taken_back;
 }
 
 PyObject* aborted(PyObject*, PyObject* self) {
@@ -221,7 +233,9 @@ PyObject* aborted(PyObject*, PyObject* self) {
     if (!block) return nullptr;
     const Ref exception = Ref::steal(PyErr_GetHandledException());
     if (!exception || exception.get() == Py_None) return out_of_order();
-    if (end_by(block, exception.get())) return Py_NewRef(PyExc_BaseException);
+    const TakenBack taken_back = end_by(block, exception.get());
+    if (taken_back == TakenBack::RunsAgain) return Py_NewRef(PyExc_BaseException);
+    if (taken_back == TakenBack::Raised) return nullptr;
   }
   return PyTuple_New(0);  // matches nothing
 }
@@ -251,7 +265,7 @@ void dealloc(PyObject* self) {
   if (block->thread == this_thread_if_any()) {
     if (block->stage == Stage::Running && block->level == block->thread->level) {
       RaisedException raised = RaisedException::take();
-      end_by(block, PyExc_BaseException);
+      if (end_by(block, PyExc_BaseException) == TakenBack::Raised) PyErr_WriteUnraisable(nullptr);
       raised.raise_again();
     }
     block->outermost.~optional();

@@ -18,6 +18,14 @@ bool always_propagates(PyObject* exception) {
                        PyErr_GivenExceptionMatches(exception, PyExc_MemoryError));
 }
 
+// The exception that is set has taken the place of another one.
+void set_context(PyObject* replaced) {
+  RaisedException raised = RaisedException::take();
+  const Ref context = Ref::steal(PyException_GetContext(raised.get()));
+  if (!context && raised.get() != replaced) PyException_SetContext(raised.get(), Py_NewRef(replaced));
+  raised.raise_again();
+}
+
 }  // namespace
 
 core::Clock::time_point deadline_of(const Options& options) {
@@ -65,7 +73,7 @@ bool BetweenAttempts::wait() {
   return false;
 }
 
-bool OutermostCall::take_back(PyObject* exception) {
+TakenBack OutermostCall::take_back(PyObject* exception) {
   core::Descriptor& self = thread_.descriptor;
   // Doomed without being told, and left by an exception of its own: what it saw was consistent, so the
   // exception is true.
@@ -73,8 +81,11 @@ bool OutermostCall::take_back(PyObject* exception) {
   self.counters.add(aborted ? Counter::AbortedByConflict : Counter::AbortedByException);
   if (aborted) core::draw_age(self);
   between_.emplace(thread_);
-  revert_attempt(thread_);
-  return aborted && !always_propagates(exception);
+  if (!revert_attempt(thread_)) {
+    if (exception && !is_abort(exception)) set_context(exception);
+    return TakenBack::Raised;
+  }
+  return aborted && !always_propagates(exception) ? TakenBack::RunsAgain : TakenBack::Leaves;
 }
 
 bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
@@ -164,12 +175,14 @@ PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* 
     for (;;) {
       outermost.begin();
       Ref result = Ref::steal(call());
-      if (result && commit_attempt(*thread)) return result.release();
-      RaisedException raised = RaisedException::take();
-      if (!outermost.take_back(raised.get())) {
-        raised.raise_again();
-        return nullptr;
+      if (result) {
+        const Commit commit = commit_attempt(*thread);
+        if (commit != Commit::Refused) return commit == Commit::Done ? result.release() : nullptr;
       }
+      RaisedException raised = RaisedException::take();
+      const TakenBack taken_back = outermost.take_back(raised.get());
+      if (taken_back == TakenBack::Leaves) raised.raise_again();
+      if (taken_back != TakenBack::RunsAgain) return nullptr;
       // May run any code: outside of the transaction.
       raised = RaisedException();
       result = Ref();

@@ -42,6 +42,13 @@ class BetweenAttempts {
 // Never: kNoDeadline.
 core::Clock::time_point deadline_of(const Options& options);
 
+// How a call goes on behind an attempt that was taken back.
+enum class TakenBack : std::uint8_t {
+  RunsAgain,
+  Leaves,  // by the exception that the attempt was left by
+  Raised,  // by another one, which is set
+};
+
 // An outermost call: attempts one after the other, until one has committed (commit_attempt) or an exception
 // leaves.
 class OutermostCall {
@@ -74,8 +81,8 @@ class OutermostCall {
   }
 
   // Behind an attempt that did not commit: takes it back. No exception may be set; `exception` is the one
-  // that the attempt was left by, or null if its commit failed. False: that exception leaves the call.
-  bool take_back(PyObject* exception);
+  // that the attempt was left by, or null if its commit failed.
+  TakenBack take_back(PyObject* exception);
 
   // Behind take_back, holding nothing: waits until the next attempt may begin. False with an exception.
   bool wait_for_turn(const ConsumableArguments& arguments);

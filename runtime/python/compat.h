@@ -83,6 +83,11 @@ class RaisedException {
 #endif
     return taken;
   }
+  static RaisedException of(PyObject* exception) {
+    RaisedException taken;
+    taken.value_ = Ref::borrow(exception);
+    return taken;
+  }
   void raise_again() {
 #if PY_VERSION_HEX >= 0x030c0000
     PyErr_SetRaisedException(value_.release());

@@ -11,8 +11,9 @@ void finalise(PyObject* self) {
   Thread* thread = this_thread_if_any();
   if (thread && thread->in_transaction()) {
     RaisedException raised = RaisedException::take();
-    if (!thread->dying) thread->dying = Ref::steal(PyList_New(0));
-    const bool waits = thread->dying && PyList_Append(thread->dying.get(), self) == 0;
+    Companions* companions = companions_of(*thread);
+    if (companions && !companions->dying) companions->dying = Ref::steal(PyList_New(0));
+    const bool waits = companions && companions->dying && PyList_Append(companions->dying.get(), self) == 0;
     if (!waits) PyErr_Clear();
     raised.raise_again();
     if (waits) return;
@@ -33,11 +34,9 @@ void defer_finaliser(PyTypeObject* type) {
   if (type->tp_finalize == call_del) type->tp_finalize = finalise;
 }
 
-void call_deferred_finalisers(Thread& thread) {
-  while (const Ref dying = std::move(thread.dying)) {
-    for (Py_ssize_t index = 0; index < PyList_GET_SIZE(dying.get()); ++index)
-      call_del(PyList_GET_ITEM(dying.get(), index));
-  }
+void call_deferred_finalisers(Ref dying) {
+  for (Py_ssize_t index = 0; index < PyList_GET_SIZE(dying.get()); ++index)
+    call_del(PyList_GET_ITEM(dying.get(), index));
 }
 
 }  // namespace stmpy

@@ -9,7 +9,7 @@ namespace stmpy {
 // For a class whose layout is made. Where its __del__ is replaced later on, the new one is not deferred.
 void defer_finaliser(PyTypeObject* type);
 
-// Outside of transactions, no exception set. Any code may run.
-void call_deferred_finalisers(Thread& thread);
+// Of a list. Outside of transactions, no exception set. Any code may run.
+void call_deferred_finalisers(Ref dying);
 
 }  // namespace stmpy

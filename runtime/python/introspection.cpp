@@ -127,6 +127,7 @@ py::list revert_log(const py::object& missing) {
   if (!thread.in_transaction()) return result;
   thread.descriptor.log.forwards(thread.descriptor.first_entry.get(), [&](core::LogEntry& entry) {
     if (entry.flags.get() & (core::LogEntry::kVoid | core::LogEntry::kUndone)) return;
+    if (thread.companions && entry.record.get() == &thread.companions->record) return;
     auto* object = static_cast<PyObject*>(entry.object.get());
     auto* old_value = static_cast<PyObject*>(entry.old_value.get());
     // How the object keeps its attributes' order is its own affair.

@@ -3,6 +3,7 @@
 #include "runtime/python/atomic.h"
 #include "runtime/python/barriers.h"
 #include "runtime/python/block.h"
+#include "runtime/python/callbacks.h"
 #include "runtime/python/collections/collections.h"
 #include "runtime/python/compiled.h"
 #include "runtime/python/errors.h"
@@ -48,6 +49,7 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), block_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), guard_methods) == 0);
+  check(PyModule_AddFunctions(module.ptr(), callback_methods) == 0);
   check(add_block(module.ptr()) == 0);
   check(add_collections(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);

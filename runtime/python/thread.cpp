@@ -3,6 +3,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <vector>
 
 #include "runtime/core/host.h"
 #include "runtime/core/outside.h"
@@ -49,9 +50,12 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   new (&threads().mutex) std::mutex;
   Thread* survivor = this_thread_if_any();
   core::finish_attempts_after_fork(survivor ? &survivor->descriptor : nullptr);
+  // Their callbacks do not run: the threads that would run them are gone.
+  std::vector<std::unique_ptr<Companions>> gone;
   for (const auto& [descriptor, thread] : threads().by_descriptor) {
     if (thread != survivor && thread->in_transaction()) {
       thread->level = 0;
+      gone.push_back(std::move(thread->companions));
       core::retire_descriptor(thread->descriptor);
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/core/transaction.h"
+#include "runtime/python/companions.h"
 #include "runtime/python/lookup.h"
 
 namespace stmpy {
@@ -31,7 +32,7 @@ struct alignas(64) Thread {
   // --- for one attempt
   bool told = false;       // AbortTransaction was raised in it
   bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
-  Ref dying;               // a list, or null: STMObjects whose __del__ waits for its end
+  std::unique_ptr<Companions> companions;  // null: it has none
 
   // The object whose record the descriptor has claimed; null where it has claimed none.
   Ref claimed_object;

@@ -12,7 +12,15 @@ import pytest
 from cells import Cell, Reverted
 from stage import PATIENCE
 
-from stmpy import access_map, atomic, current_transaction, in_transaction, stats
+from stmpy import (
+    access_map,
+    atomic,
+    current_transaction,
+    in_transaction,
+    on_abort,
+    on_commit,
+    stats,
+)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -182,3 +190,42 @@ def test_a_child_of_a_child(stage):
 
     assert passes_in_child(check)
     assert cell.value == 0
+
+
+def test_callbacks_of_threads_that_are_gone_do_not_run(stage):
+    cell, inside, calls = Cell("old"), stage.pause(), []
+
+    @atomic
+    def change():
+        cell.value = "new"
+        on_commit(calls.append, "commit")
+        on_abort(calls.append, "abort")
+        inside.here()
+
+    changer = stage.start(change)
+    inside.reached()
+
+    def check():
+        increment(Cell(0))
+        assert (cell.value, calls) == ("old", [])
+
+    assert passes_in_child(check)
+    inside.resume()
+    changer.result()
+    assert calls == ["commit"]
+
+
+def test_callbacks_of_a_transaction_that_forks_run_in_both():
+    calls = []
+
+    def body():
+        on_commit(calls.append, os.getpid())
+        return os.fork()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = atomic(body)()
+    if child == 0:
+        os._exit(len(calls))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert calls == [os.getpid()]

@@ -21,6 +21,8 @@ from stmpy import (
     atomic,
     current_transaction,
     in_transaction,
+    on_abort,
+    on_commit,
 )
 from stmpy import atomic as transaction
 
@@ -801,3 +803,55 @@ def test_a_call_that_leaves_a_block_open_ends_it(cell):
     assert not in_transaction() and cell.value == 1
     with pytest.raises(RuntimeError, match="order"):
         block.__exit__(None, None, None)
+
+
+def test_on_commit_runs_behind_a_block_however_it_is_left(cell, rival):
+    calls = []
+
+    def returns():
+        with atomic():
+            cell.value += 1
+            on_commit(lambda: calls.append((cell.value, in_transaction())))
+            on_abort(lambda: calls.append("aborted"))
+            rival.meet()
+            with atomic():
+                on_commit(calls.append, "nested")
+            return "result"
+
+    assert returns() == "result"
+    assert calls == ["aborted", (1, False), "nested"]
+
+
+def test_an_error_of_on_commit_leaves_a_block_that_has_committed(cell):
+    calls, error = [], ValueError("mine")
+
+    def fails():
+        raise error
+
+    with pytest.raises(ValueError) as caught:
+        with atomic():
+            cell.value = 1
+            on_commit(fails)
+            on_commit(calls.append, 1)
+            on_abort(calls.append, "aborted")
+    assert caught.value is error and error.__context__ is None
+    assert (cell.value, calls, in_transaction()) == (1, [1], False)
+
+
+def test_on_abort_runs_behind_a_block_that_an_exception_leaves(cell):
+    calls = []
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(Reverted):
+        with atomic():
+            cell.value = 1
+            on_abort(lambda: calls.append((cell.value, in_transaction())))
+            raise Reverted
+    assert calls == [(0, False)]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        with atomic():
+            on_abort(interrupt)
+            raise Reverted
+    assert type(caught.value.__context__) is Reverted
