@@ -7,6 +7,7 @@ compiler is loaded by the first module that needs it (`stmpy.hook`, `stmpy.compi
 try:
     from stmpy._runtime import (
         AbortTransaction,
+        STMCounter,
         STMObject,
         TooManyAttempts,
         Transaction,
@@ -41,6 +42,7 @@ __all__ = [
     "AbortTransaction",
     "AccessMap",
     "CompilerWarning",
+    "STMCounter",
     "STMObject",
     "Statistics",
     "TooManyAttempts",

@@ -65,6 +65,8 @@ struct Effect {
   // other threads may apply theirs to the same object at the same time. `stamp` is larger than that of every
   // commit this attempt had to wait for.
   void (*apply)(void* object, void* reference, std::int64_t amount, std::uint64_t stamp);
+  // False: `stamp` is 0. Drawing one is what commits that have nothing else in common would contend for.
+  bool needs_stamp = true;
 };
 
 struct PendingEffect {
@@ -111,6 +113,7 @@ class Descriptor {
   AppendLog<Access>::SharedPosition first_access;
   AppendLog<LogEntry>::SharedPosition first_entry;
   AppendLog<PendingEffect>::Position first_effect;
+  std::uint64_t effect_reverts = 0;  // grows when some of the effects go: what was made of them is stale
   std::array<const Record*, 64>
       logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
   Record* claimed = nullptr;  // the one pending claim it has set

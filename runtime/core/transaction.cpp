@@ -43,17 +43,20 @@ void undo(LogEntry& entry) {
 
 void apply_effects(Descriptor& self) {
   if (self.effects.empty_since(self.first_effect)) return;
-  const std::uint64_t stamp = draw_stamp();
+  std::uint64_t stamp = 0;
   self.effects.forwards(self.first_effect, [&](PendingEffect& pending) {
     const Effect* effect = pending.effect.get();
     if (!effect) return;
-    effect->apply(pending.object.get(), pending.reference.get(), pending.amount.get(), stamp);
+    if (effect->needs_stamp && stamp == 0) stamp = draw_stamp();
+    effect->apply(pending.object.get(), pending.reference.get(), pending.amount.get(),
+                  effect->needs_stamp ? stamp : 0);
     pending.effect.set(nullptr);  // a fork may come in between: the child goes on here
   });
 }
 
 void revert_effects(Descriptor& self, AppendLog<PendingEffect>::Position since) {
   self.effects.forwards(since, [](PendingEffect& pending) { pending.effect.set(nullptr); });
+  ++self.effect_reverts;
 }
 
 // Releases everything, then ends the attempt, then wakes who waits for that: waking earlier loses wake-ups.
@@ -224,6 +227,7 @@ void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
     if (last->effect.get()) break;
     self.effects.pop();
   }
+  ++self.effect_reverts;  // a finaliser may have looked at them up to the place that is gone now
 }
 
 }  // namespace stmpy::core

@@ -8,12 +8,9 @@
 #include "runtime/python/payload.h"
 
 namespace stmpy {
-namespace {
-
 using core::Mode;
 using core::Outcome;
 
-// Registers the pair in `mode`. The caller has looked whether it is held already, where that is worth it.
 Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, Outcome& outcome) {
   core::Descriptor& self = thread.descriptor;
   try {
@@ -52,6 +49,8 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
   }
   return Done::Failed;
 }
+
+namespace {
 
 // Owns the pair for writing, with room in the log.
 Done request_write(Thread& thread, PyObject* object, core::Record& record, Mode mode, Ownership& ownership) {

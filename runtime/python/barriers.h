@@ -11,6 +11,10 @@ enum class Done : std::uint8_t {
   Failed,  // with an exception
 };
 
+// In a transaction. Registers a pair of `object` in `mode`, which is core::mode_for's. Yes: `outcome` says
+// whether it was held already.
+Done request(Thread& thread, PyObject* object, core::Record& record, core::Mode mode, core::Outcome& outcome);
+
 // The value of a cell, counted; null for an attribute that does not exist. `object` is the shell it belongs
 // to.
 Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value);

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "runtime/core/outside.h"
-#include "runtime/python/object.h"
+#include "runtime/python/collections/collection.h"
 
 namespace py = pybind11;
 
@@ -75,6 +75,8 @@ const char* name_of(core::Mode mode) {
 
 // Which attribute of the object the record stands for. Its structure goes by the name of what shows it.
 py::object attribute_of(PyObject* object, const core::Record* record) {
+  if (Ref name = name_in_collection(object, record)) return py::reinterpret_steal<py::object>(name.release());
+  if (PyErr_Occurred()) throw py::error_already_set();
   Shell* shell = shell_of(object);
   const Layout& layout = *shell->payload->layout;
   for (std::size_t index = 0; index < layout.names.size(); ++index) {
@@ -132,8 +134,9 @@ py::list revert_log(const py::object& missing) {
     auto* old_value = static_cast<PyObject*>(entry.old_value.get());
     // How the object keeps its attributes' order is its own affair.
     if (entry.record.get() == &shell_of(object)->structure && entry.slot.get()) return;
-    py::object attribute = entry.change.get() ? py::reinterpret_borrow<py::object>(names::class_)
-                                              : attribute_of(object, entry.record.get());
+    const bool is_class = entry.change.get() && entry.record.get() == &shell_of(object)->structure;
+    py::object attribute = is_class ? py::reinterpret_borrow<py::object>(names::class_)
+                                    : attribute_of(object, entry.record.get());
     result.append(py::make_tuple(py::reinterpret_borrow<py::object>(object), attribute,
                                  old_value ? py::reinterpret_borrow<py::object>(old_value) : missing));
   });

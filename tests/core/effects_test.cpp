@@ -74,6 +74,19 @@ TEST_F(EffectsTest, what_a_finaliser_defers_while_a_savepoint_is_reverted_counts
   EXPECT_EQ(tally->sum, 7);
 }
 
+// Drawing a stamp is a write to a word that all threads share.
+TEST_F(EffectsTest, who_needs_no_stamp_draws_none) {
+  static constexpr Effect kUnstamped{apply, false};
+  const std::uint64_t before = draw_stamp();
+  thread.start();
+  thread.ask(*tally, 0, Mode::Add);
+  defer(thread.self, kUnstamped, static_cast<Thing*>(tally.get()), nullptr, 3);
+  ASSERT_TRUE(thread.finish());
+  EXPECT_EQ(tally->sum, 3);
+  EXPECT_EQ(tally->last_stamp, 0u);
+  EXPECT_EQ(draw_stamp(), before + 1);
+}
+
 TEST_F(EffectsTest, additions_of_two_attempts_go_together_and_a_later_commit_has_a_larger_stamp) {
   thread.start();
   other.start();

@@ -48,7 +48,7 @@ def test_the_blocks_of_a_page_run(page, tier, tmp_path):
     program = program_of(page, tier)
     if not program.strip():
         pytest.skip("no block to run")
-    script = tmp_path / f"{page.stem}.py"
+    script = tmp_path / f"page_{page.stem}.py"  # a page may be called as a module is
     script.write_text(program, encoding="utf-8")
     run(tier, script, cwd=tmp_path)
 

@@ -1,7 +1,9 @@
 #include "runtime/python/collections/collections.h"
 
+#include "runtime/python/collections/counter.h"
+
 namespace stmpy {
 
-int add_collections(PyObject*) { return 0; }
+int add_collections(PyObject* module) { return add_counter(module) < 0 ? -1 : 0; }
 
 }  // namespace stmpy

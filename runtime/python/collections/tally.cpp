@@ -1,0 +1,178 @@
+#include "runtime/python/collections/tally.h"
+
+#include <array>
+#include <limits>
+#include <mutex>
+#include <new>
+
+#include "runtime/python/collections/collection.h"
+
+namespace stmpy {
+namespace {
+
+// The unit of kAddHigh. Two amounts make any difference of numbers that may be set.
+constexpr int kHighShift = 62;
+
+// What a thread has summed up of its pending additions, so that a transaction that adds and reads in turns
+// does not look through all of them each time.
+struct Summed {
+  const Tally* tally = nullptr;
+  std::uint64_t generation = 0;
+  std::uint64_t reverts = 0;
+  core::AppendLog<core::PendingEffect>::Position up_to;
+  Number sum = 0;
+
+  bool is_of(const Tally* asked, const core::Descriptor& self) const {
+    return tally == asked && generation == self.state().generation() && reverts == self.effect_reverts;
+  }
+};
+
+[[gnu::tls_model("initial-exec")]] constinit thread_local std::array<Summed, 16> summed_up{};
+
+Summed& summed_of(const Tally* tally) {
+  return summed_up[reinterpret_cast<std::uintptr_t>(tally) / 64 % summed_up.size()];
+}
+
+Done no_memory() {
+  PyErr_NoMemory();
+  return Done::Failed;
+}
+
+// A number that is set changes nothing before the commit either. Its entry in the log only says what was
+// there.
+void* keep(void*, void* old_value) { return old_value; }
+constexpr core::Change kNothing{keep};
+
+}  // namespace
+
+// The order in which additions are applied does not show: they need no stamp.
+const core::Effect Tally::kAdd{apply, false}, Tally::kAddHigh{apply_high, false};
+
+void Tally::apply(void* tally, void*, std::int64_t amount, std::uint64_t) {
+  static_cast<Tally*>(tally)->add_now(amount);
+}
+
+void Tally::apply_high(void* tally, void*, std::int64_t amount, std::uint64_t) {
+  static_cast<Tally*>(tally)->add_now(static_cast<Number>(amount) << kHighShift);
+}
+
+Number Tally::committed() const {
+  const std::lock_guard guard(lock_);
+  return static_cast<Number>(high_) << 64 | low_;
+}
+
+void Tally::add_now(Number amount) {
+  const std::lock_guard guard(lock_);
+  const Number sum = (static_cast<Number>(high_) << 64 | low_) + amount;
+  low_ = static_cast<std::uint64_t>(sum);
+  high_ = static_cast<std::int64_t>(sum >> 64);
+}
+
+bool Tally::add_if_free(Thread& thread, std::int64_t amount) {
+  const std::uint32_t thin_id = thread.descriptor.thin_id;
+  if ((record.bits() & core::Record::kWatched) || !record.take_if_free(thin_id, core::Mode::Add))
+    return false;
+  add_now(amount);
+  if (!record.release_if_alone(thin_id)) record.release(thread.descriptor);
+  return true;
+}
+
+Done Tally::add(Thread& thread, PyObject* owner, std::int64_t amount) {
+  core::Descriptor& self = thread.descriptor;
+  core::Outcome outcome;
+  const Done done = request(thread, owner, record, core::mode_for(self, record, core::Mode::Add), outcome);
+  if (done != Done::Yes) return done;
+  if (outcome == core::Outcome::Registered || outcome == core::Outcome::RegisteredAgain)
+    summed_of(this) = {this, self.state().generation(), self.effect_reverts, self.effects.position(), 0};
+  try {
+    core::defer(self, kAdd, this, nullptr, amount);
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+  return Done::Yes;
+}
+
+Number Tally::pending(core::Descriptor& self) const {
+  Summed& summed = summed_of(this);
+  if (!summed.is_of(this, self))
+    summed = {this, self.state().generation(), self.effect_reverts, self.first_effect, 0};
+  self.effects.forwards(summed.up_to, [&](const core::PendingEffect& pending) {
+    const core::Effect* const effect = pending.effect.get();
+    if (!effect || pending.object.get() != this) return;
+    summed.sum += static_cast<Number>(pending.amount.get()) << (effect == &kAddHigh ? kHighShift : 0);
+  });
+  summed.up_to = self.effects.position();
+  return summed.sum;
+}
+
+Done Tally::look(Thread& thread, PyObject* owner, core::Mode mode, Number& sum) {
+  core::Descriptor& self = thread.descriptor;
+  core::Outcome outcome;
+  const Done done = request(thread, owner, record, core::mode_for(self, record, mode), outcome);
+  if (done != Done::Yes) return done;
+  sum = committed();
+  // Whoever only reads has added nothing: that and reading make a write.
+  if (core::is_write(record.held_by(self))) sum += pending(self);
+  return Done::Yes;
+}
+
+Done Tally::read(Thread& thread, PyObject* owner, Number& sum) {
+  return look(thread, owner, core::Mode::Read, sum);
+}
+
+Done Tally::own(Thread& thread, PyObject* owner, Number& sum) {
+  return look(thread, owner, core::Mode::Write, sum);
+}
+
+Done Tally::set(Thread& thread, PyObject* owner, Number sum, Ref replaced) {
+  core::Descriptor& self = thread.descriptor;
+  Number now;
+  const Done done = own(thread, owner, now);
+  if (done != Done::Yes) return done;
+  const Number difference = sum - now;
+  const auto high = static_cast<std::int64_t>(difference >> kHighShift);
+  const auto low = static_cast<std::int64_t>(difference & ((Number{1} << kHighShift) - 1));
+  const auto before = self.effects.position();
+  try {
+    core::reserve_entry(self);
+    if (high != 0) core::defer(self, kAddHigh, this, nullptr, high);
+    core::defer(self, kAdd, this, nullptr, low);
+  } catch (const std::bad_alloc&) {
+    if (!self.effects.empty_since(before)) self.effects.pop();
+    return no_memory();
+  }
+  core::log_change(self, record, owner, kNothing, replaced.release(), false);
+  return Done::Yes;
+}
+
+PyObject* to_python(Number number) {
+  if (number == static_cast<long long>(number)) return PyLong_FromLongLong(static_cast<long long>(number));
+  const Ref high = Ref::steal(PyLong_FromLongLong(static_cast<long long>(number >> 64)));
+  const Ref shift = Ref::steal(PyLong_FromLong(64));
+  const Ref low = Ref::steal(PyLong_FromUnsignedLongLong(static_cast<unsigned long long>(number)));
+  if (!high || !shift || !low) return nullptr;
+  const Ref shifted = Ref::steal(PyNumber_Lshift(high.get(), shift.get()));
+  return shifted ? PyNumber_Or(shifted.get(), low.get()) : nullptr;
+}
+
+bool from_python(PyObject* given, Number& number) {
+  const Ref integer = Ref::steal(PyNumber_Index(given));
+  if (!integer) return false;
+  int overflow;
+  const long long small = PyLong_AsLongLongAndOverflow(integer.get(), &overflow);
+  if (small == -1 && PyErr_Occurred()) return false;
+  number = small;
+  if (!overflow) return true;
+  const Ref shift = Ref::steal(PyLong_FromLong(64));
+  const Ref high = shift ? Ref::steal(PyNumber_Rshift(integer.get(), shift.get())) : Ref();
+  if (!high) return false;
+  const long long high_half = PyLong_AsLongLongAndOverflow(high.get(), &overflow);
+  if (high_half == -1 && PyErr_Occurred()) return false;
+  number = static_cast<Number>(high_half) << 64 | PyLong_AsUnsignedLongLongMask(integer.get());
+  if (!overflow && number <= Tally::kLargestSet && number >= -Tally::kLargestSet) return true;
+  PyErr_SetString(PyExc_OverflowError,
+                  "a counter's value may be set to 2**120 at most, and to -2**120 at least");
+  return false;
+}
+
+}  // namespace stmpy

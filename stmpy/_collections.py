@@ -1,0 +1,15 @@
+"""What pickle and copy make collections with: an empty one of the class, by `__new__`, and what is in it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from stmpy._runtime import STMCounter
+
+_C = TypeVar("_C", bound=STMCounter)
+
+
+def counter(cls: type[_C], value: int) -> _C:
+    made = cls.__new__(cls)
+    STMCounter.value.__set__(made, value)  # type: ignore[attr-defined]  # a subclass may have a value of its own
+    return made
