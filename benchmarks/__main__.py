@@ -82,14 +82,18 @@ def disjoint(workload: str, effort: Effort) -> None:
 
 
 def contended(bound: Bound) -> Callable[[str, Effort], None]:
-    """Two threads on the same objects; a larger ratio is a larger throughput."""
+    """Threads on the same objects; a larger ratio is a larger throughput. The bound is for two of them."""
 
     def show(workload: str, effort: Effort) -> None:
         programs = variants.load(workload)
         names = (LOCK, DYNAMIC, COMPILED)
-        samples = alternate({name: clock_threads(programs[name], 2, shared=True) for name in names}, *effort)
-        for name in names:
-            print_ratio(f"{name} × one lock", ratio(samples, LOCK, name), bound if name == COMPILED else None)
+        print(f"  {'× one lock':24}{DYNAMIC:>12}{COMPILED:>14}")
+        for threads in (1, 2, 4, 8):
+            clocks = {name: clock_threads(programs[name], threads, shared=True) for name in names}
+            samples = alternate(clocks, *effort)
+            dynamic, compiled = (ratio(samples, LOCK, name) for name in (DYNAMIC, COMPILED))
+            judgement = bound.judge(compiled) if threads == 2 else ""
+            print(f"  {threads:<24}{dynamic:12.2f}{compiled:14.2f}   {judgement}".rstrip())
 
     return show
 
@@ -152,11 +156,11 @@ TABLES = [
 TWO_THREADS = [
     Table("two threads, transfers between objects that each thread made for itself", "transfer", disjoint),
     Table(
-        "two threads, 50 reads and one write over the same objects",
+        "1, 2, 4, 8 threads, 50 reads and one write over the same objects",
         "read_mostly",
         contended(bounds.READ_MOSTLY),
     ),
-    Table("two threads, one counter attribute", "counter", contended(bounds.CONTENDED_COUNTER)),
+    Table("1, 2, 4, 8 threads, one counter attribute", "counter", contended(bounds.CONTENDED_COUNTER)),
 ]
 FROM_OUTSIDE = [
     Table("memory of an object with three attributes", "memory", memory),

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/core/contention.h"
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
 
@@ -14,16 +15,10 @@ namespace {
 // Rule 3: how long a victim may take to notice and to unwind before its senior goes by rule 4.
 constexpr std::chrono::milliseconds kPatience{100};
 
-// Rule 2: how long a thread spins before it gives up what it holds; about two microseconds.
-constexpr int kSpins = kSerialized ? 0 : 200;
-
-bool ends_while_spinning(const Attempt& attempt) {
-  for (int turn = 0; turn < kSpins; ++turn) {
-    if (!in_progress(attempt)) return true;
-    pause();
-  }
-  return false;
-}
+// Rule 1: how often a requester that holds nothing loses the pair to others, for a millisecond at most,
+// before it draws its age and sets a claim. A claim hands the pair over, and all others stand still until its
+// setter is awake.
+constexpr std::uint32_t kLostRaces = kSerialized ? 0 : 10;
 
 // The next attempts of this call take the pair for writing at once. A hint: without memory for it they fail
 // once more.
@@ -61,6 +56,14 @@ Outcome after(Wait wait) {
 
 // Rule 1: a requester that holds nothing waits for the end of who is in its way.
 Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
+  if (self.lost_races < kLostRaces && refusal.by) {
+    ++self.lost_races;
+    if (meets_contention(self)) {
+      back_off(self);
+      return Outcome::Again;
+    }
+    if (ends_while_spinning(self, refusal.by)) return Outcome::Again;
+  }
   if (++self.refusals == 2) {
     draw_age(self);
     return Outcome::Again;
@@ -185,7 +188,7 @@ Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& r
   schedule(Step::Refused);
   if (self.exclusive) return refusal.by ? give_up(self, record, refusal) : Outcome::Again;
   if (holds_nothing(self)) return wait_in_place(self, record, mode, refusal);
-  if (!refusal.by || ends_while_spinning(refusal.by)) return Outcome::Again;
+  if (!refusal.by || ends_while_spinning(self, refusal.by)) return Outcome::Again;
   const std::optional<Outcome> outlasted = outlast(self, record, mode, refusal);
   return outlasted ? *outlasted : give_up(self, record, refusal);
 }
@@ -222,9 +225,7 @@ Wait wait_for_end(Descriptor& self, Attempt of, bool in_place, Clock::time_point
     self.parker.park(std::min({deadline, patience, now + signal_period}));
     host.attach(token);
   }
-  self.counters.add(Counter::Waits);
-  self.counters.add(Counter::NanosecondsWaited,
-                    static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count()));
+  count_wait(self, start);
   return result;
 }
 

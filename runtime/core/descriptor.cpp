@@ -17,6 +17,7 @@ Host host{};
 #if defined(STMPY_SCHEDULE) && STMPY_SCHEDULE
 thread_local void (*schedule_hook)(Step) = nullptr;
 std::chrono::milliseconds signal_period{50};
+std::chrono::microseconds contention_period{0};
 #endif
 
 void SpinLock::yield_processor() { sched_yield(); }

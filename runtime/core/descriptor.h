@@ -94,7 +94,8 @@ class Descriptor {
   std::atomic<std::uint64_t> age{0};  // of the call: 0 = none yet, else smaller is older
   std::atomic<std::uint32_t> waiting_for_it{0};
   std::mutex waiters_mutex;
-  Waiter* first_waiter = nullptr;  // who sleeps until the current attempt has ended
+  Waiter* first_waiter = nullptr;      // who sleeps until the current attempt has ended
+  Shown<const Descriptor*> spins_for;  // whose end it spins for right now
   Parker parker;
 
   // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record
@@ -123,8 +124,10 @@ class Descriptor {
   Clock::time_point deadline = kNoDeadline;
   std::vector<Record*> promoted;  // pairs on which an upgrade failed: taken in write mode at the first touch
   std::uint32_t refusals = 0;     // of the request that is being made
+  std::uint32_t lost_races = 0;   // ... behind which it found the pair free for a moment
 
   // --- for the thread
+  Clock::time_point last_conflict;
   Counters counters;
 
   Status state() const { return Status{status.load()}; }

@@ -19,12 +19,16 @@ enum class Step {
   Looked,      // an outside read has looked at the owner, and not yet read the value
   Kept,        // a reference went to limbo
   Peeked,      // an outside read has the value, and not yet rechecked
+  Spinning,    // somebody is about to look whether another attempt has ended
+  BackingOff,  // who met contention is about to sleep
 };
 
 #if defined(STMPY_SCHEDULE) && STMPY_SCHEDULE
 extern thread_local void (*schedule_hook)(Step);
 // Tests make it so long that a lost wake-up shows.
 extern std::chrono::milliseconds signal_period;
+// ... and decide what contention is.
+extern std::chrono::microseconds contention_period;
 inline void schedule(Step step) {
   if (schedule_hook) schedule_hook(step);
 }
@@ -32,6 +36,8 @@ inline void schedule(Step step) {
 inline void schedule(Step) {}
 // How often a sleeping thread looks for signals that another thread's handler has only noted.
 inline constexpr std::chrono::milliseconds signal_period{50};
+// Conflicts of a thread that are not further apart mean that threads take turns at the same pairs.
+inline constexpr std::chrono::microseconds contention_period{1000};
 #endif
 
 }  // namespace stmpy::core

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/core/conflict.h"
+#include "runtime/core/contention.h"
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
 
@@ -24,7 +25,7 @@ void show_patterns(Descriptor& self) {
 // The barrier has its answer, or raises.
 void end_request(Descriptor& self) {
   drop_claim(self);
-  self.refusals = 0;
+  self.refusals = self.lost_races = 0;
 }
 
 void undo(LogEntry& entry) {
@@ -83,7 +84,7 @@ void begin(Descriptor& self) {
   self.first_access.set(self.accesses.position());
   self.first_entry.set(self.log.position());
   self.first_effect = self.effects.position();
-  self.refusals = 0;
+  self.refusals = self.lost_races = 0;
   self.blocker = {};
   set_exclusive(self, false);
   self.counters.add(Counter::Attempts);
@@ -158,7 +159,9 @@ void revert(Descriptor& self) {
 }
 
 Wait wait_for_blocker(Descriptor& self) {
-  return self.blocker ? wait_for_end(self, std::exchange(self.blocker, {}), false) : Wait::Ended;
+  const Attempt blocker = std::exchange(self.blocker, {});
+  if (meets_contention(self)) back_off(self);
+  return blocker && !ends_while_spinning(self, blocker) ? wait_for_end(self, blocker, false) : Wait::Ended;
 }
 
 bool commit(Descriptor& self) {

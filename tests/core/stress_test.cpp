@@ -13,6 +13,7 @@ constexpr long kPoison = -1'000'000;  // written by transactions, never committe
 class BankTest : public CoreTest {
  protected:
   BankTest() {
+    contention_period = std::chrono::milliseconds(1);
     for (int made = 0; made < kAccounts; ++made) accounts.push_back(make<Thing>(kStart));
   }
   ~BankTest() override {

@@ -78,6 +78,7 @@ Ref<Object> Thread::committed(Thing& thing, int attribute) {
 CoreTest::CoreTest() {
   install_host();
   signal_period = std::chrono::hours(1);
+  contention_period = std::chrono::microseconds(0);
   reset_statistics();
 }
 
