@@ -8,6 +8,7 @@ try:
     from stmpy._runtime import (
         AbortTransaction,
         STMCounter,
+        STMList,
         STMObject,
         TooManyAttempts,
         Transaction,
@@ -43,6 +44,7 @@ __all__ = [
     "AccessMap",
     "CompilerWarning",
     "STMCounter",
+    "STMList",
     "STMObject",
     "Statistics",
     "TooManyAttempts",

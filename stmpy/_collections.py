@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from stmpy._runtime import STMCounter
+from stmpy._runtime import STMCounter, STMObject
 
+_O = TypeVar("_O", bound=STMObject)
 _C = TypeVar("_C", bound=STMCounter)
+
+
+def empty(cls: type[_O]) -> _O:
+    return cls.__new__(cls)
 
 
 def counter(cls: type[_C], value: int) -> _C:

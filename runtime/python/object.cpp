@@ -143,13 +143,22 @@ void object_dealloc(PyObject* self) {
 
 // --- attributes
 
+// A method of a collection: as with the interpreter's own types, no attribute of an instance takes its place.
+// So calling one does not read the object's structure, which all who call one would have in common.
+bool is_fixed(PyObject* attribute) {
+  if (!Py_IS_TYPE(attribute, &PyMethodDescr_Type)) return false;
+  PyTypeObject* const of = reinterpret_cast<PyDescrObject*>(attribute)->d_type;
+  return of != stm_object_type && !(of->tp_flags & Py_TPFLAGS_HEAPTYPE) && is_stm_type(of);
+}
+
 PyObject* get_attribute_slowly(Thread& thread, PyObject* object, PyObject* name) {
   for (;;) {
     PyTypeObject* type = Py_TYPE(object);
     Ref attribute = type_lookup(type, name);
     const bool in_slot = attribute && is_slot(attribute.get(), type, name);
     const descrgetfunc get = attribute ? Py_TYPE(attribute.get())->tp_descr_get : nullptr;
-    if (attribute && !in_slot && get && Py_TYPE(attribute.get())->tp_descr_set) {
+    if (attribute && !in_slot && get &&
+        (Py_TYPE(attribute.get())->tp_descr_set || is_fixed(attribute.get()))) {
       return get(attribute.get(), object, reinterpret_cast<PyObject*>(type));
     }
     PyObject* value = nullptr;
@@ -171,7 +180,8 @@ int set_attribute_slowly(Thread& thread, PyObject* object, PyObject* name, PyObj
   if (attribute && !is_slot(attribute.get(), Py_TYPE(object), name)) {
     const descrsetfunc set = Py_TYPE(attribute.get())->tp_descr_set;
     if (set) return set(attribute.get(), object, value);
-    if (!shell_of(object)->payload->layout->has_dict && !find_cell(shell_of(object), name)) {
+    const bool has_place = shell_of(object)->payload->layout->has_dict && !is_fixed(attribute.get());
+    if (!has_place && !find_cell(shell_of(object), name)) {
       PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '%U' is read-only",
                    Py_TYPE(object)->tp_name, name);
       return -1;

@@ -374,6 +374,41 @@ def test_a_value_that_was_read_stays_as_it_was(stage):
         adder.result()
 
 
+def test_calling_a_method_does_not_conflict_with_attributes_that_come(stage):
+    counter, inside = STMCounter(), stage.pause()
+
+    @atomic
+    def hold():
+        counter.more = 1
+        inside.here()
+
+    holder = stage.start(hold)
+    inside.reached()
+    atomically(lambda: counter.add(1))
+    assert holder.is_running()
+    inside.resume()
+    holder.result()
+    with pytest.raises(AttributeError, match="read-only"):
+        counter.add = None
+    with pytest.raises(AttributeError, match="read-only"):
+        del counter.add
+    assert (vars(counter), counter.value) == ({"more": 1}, 1)
+
+
+class Shadowing(STMCounter):
+    def __init__(self):
+        super().__init__()
+        self.add = self.value
+
+
+def test_a_subclass_may_have_an_attribute_of_a_methods_name():
+    counter = Shadowing()
+    assert counter.add == atomically(lambda: counter.add) == 0
+    del counter.add
+    counter.add(1)
+    assert counter.value == 1
+
+
 # --- what is seen of it
 
 

@@ -1,0 +1,26 @@
+#include "runtime/python/collections/committed_view.h"
+
+#include <algorithm>
+
+namespace stmpy {
+
+CommittedView::Seen CommittedView::look_at(const core::Record& record) {
+  const core::Record::View view = record.view();
+  return {&record, view, view.writer ? view.writer->status.load() : 0};
+}
+
+PyObject* CommittedView::read(const Cell& cell) {
+  seen_.push_back(look_at(cell.record));
+  auto* const value = static_cast<PyObject*>(core::committed_value(observer_, cell.record, cell.value));
+  return Py_XNewRef(value);
+}
+
+bool CommittedView::still_so() const {
+  return std::all_of(seen_.begin(), seen_.end(), [](const Seen& seen) {
+    // A writer without an attempt (write_if_free) stores without a step that would show here.
+    if (seen.view.writer && !core::Status{seen.status}.in_progress()) return false;
+    return look_at(*seen.record) == seen;
+  });
+}
+
+}  // namespace stmpy

@@ -1,0 +1,54 @@
+// The operators of STMList that take or make whole lists.
+
+#include <vector>
+
+#include "runtime/python/collections/list.h"
+
+namespace stmpy {
+
+Ref items_from(PyObject* iterable) {
+  if (is_list(iterable) && Py_TYPE(iterable)->tp_iter == list_type->tp_iter) return items_of(iterable);
+  return Ref::steal(PySequence_Tuple(iterable));
+}
+
+PyObject* concat_lists(PyObject* left, PyObject* right) {
+  const Ref items = is_list(left) ? items_of(left) : Ref::borrow(left);
+  const Ref more = !items ? Ref() : is_list(right) ? items_of(right) : Ref::borrow(right);
+  const Ref all = more ? Ref::steal(PySequence_Concat(items.get(), more.get())) : Ref();
+  return all ? new_list(items_in(all), count_of(all)) : nullptr;
+}
+
+PyObject* repeat_list(PyObject* self, Py_ssize_t times) {
+  const Ref items = items_of(self);
+  const Ref all = items ? Ref::steal(PySequence_Repeat(items.get(), times)) : Ref();
+  return all ? new_list(items_in(all), count_of(all)) : nullptr;
+}
+
+PyObject* extend_in_place(PyObject* self, PyObject* iterable) {
+  Ref items = iterable == self ? Ref() : items_from(iterable);
+  if (iterable != self && !items) return nullptr;
+  const bool done = change_list([&](Thread& thread) {
+    std::size_t length;
+    if (const Done owned = own_length(thread, self, length); owned != Done::Yes) return owned;
+    if (iterable == self) {
+      if (const Done read = collect(thread, self, kAll, items); read != Done::Yes) return read;
+    }
+    return splice(thread, self, length, length, length, items_in(items), count_of(items));
+  });
+  return done ? Py_NewRef(self) : nullptr;
+}
+
+PyObject* repeat_in_place(PyObject* self, Py_ssize_t times) {
+  const bool done = change_list([&](Thread& thread) {
+    std::size_t length;
+    if (const Done owned = own_length(thread, self, length); owned != Done::Yes) return owned;
+    if (times <= 0) return splice(thread, self, length, 0, length, nullptr, 0);
+    Ref items;
+    if (const Done read = collect(thread, self, kAll, items); read != Done::Yes) return read;
+    const Ref more = Ref::steal(PySequence_Repeat(items.get(), times - 1));
+    return more ? splice(thread, self, length, length, length, items_in(more), count_of(more)) : Done::Failed;
+  });
+  return done ? Py_NewRef(self) : nullptr;
+}
+
+}  // namespace stmpy
