@@ -1,5 +1,17 @@
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
-from typing import Any, ClassVar, Literal, ParamSpec, Protocol, Self, SupportsIndex, TypeVar, final, overload
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    SupportsIndex,
+    TypeVar,
+    final,
+    overload,
+)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -74,6 +86,16 @@ class Transaction:
     def reads(self) -> int: ...
     @property
     def writes(self) -> int: ...
+
+@final
+class TransactionLocal(Generic[_T]):
+    def __init__(self, factory: Callable[[], _T]) -> None: ...
+    def get(self) -> _T: ...
+    def set(self, value: _T, /) -> None: ...
+    @property
+    def value(self) -> _T: ...
+    @value.setter
+    def value(self, value: _T) -> None: ...
 
 class _Atomic(Protocol):
     @overload

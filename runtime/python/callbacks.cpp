@@ -100,7 +100,7 @@ bool register_callback(Thread& thread, Callback callback) {
     return false;
   }
   Companions* companions = companions_of(thread);
-  if (!companions) return false;
+  if (!companions || !reserve_entry(thread)) return false;
   std::deque<Callback>& callbacks = companions->callbacks;
   try {
     callbacks.push_back(std::move(callback));
@@ -108,9 +108,8 @@ bool register_callback(Thread& thread, Callback callback) {
     PyErr_NoMemory();
     return false;
   }
-  if (log_companion(thread, &callbacks.back(), kRegistered, nullptr)) return true;
-  callbacks.pop_back();
-  return false;
+  log_companion(thread, &callbacks.back(), kRegistered, Ref());
+  return true;
 }
 
 PyObject* on_commit(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {

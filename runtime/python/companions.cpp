@@ -13,18 +13,22 @@ Companions* companions_of(Thread& thread) {
   return thread.companions.get();
 }
 
-bool log_companion(Thread& thread, void* changed, const core::Change& change, PyObject* old_value) {
+bool reserve_entry(Thread& thread) {
   try {
     core::reserve_entry(thread.descriptor);
+    return true;
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
     return false;
   }
-  core::log_change(thread.descriptor, thread.companions->record, changed, change, old_value, false);
-  return true;
+}
+
+void log_companion(Thread& thread, void* changed, const core::Change& change, Ref old_value) {
+  core::log_change(thread.descriptor, thread.companions->record, changed, change, old_value.release(), false);
 }
 
 bool end_companions(std::unique_ptr<Companions> companions, bool committed) {
+  companions->locals.clear();
   if (companions->dying) call_deferred_finalisers(std::move(companions->dying));
   return run_callbacks(companions->callbacks, committed);
 }

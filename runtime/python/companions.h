@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <memory>
+#include <unordered_map>
 
 #include "runtime/core/transaction.h"
 #include "runtime/python/references.h"
@@ -24,19 +25,29 @@ struct Callback {
   bool taken_back;  // with the part of the transaction that registered it
 };
 
+// The value of a TransactionLocal in an attempt.
+struct Binding {
+  Ref local;         // so that its address is not another one's
+  Ref value;         // null: it has none
+  core::Record key;  // under which the savepoints remember whether it was logged; nobody ever holds it
+  bool logged;       // outside of all savepoints
+};
+
 // Of one attempt; owned by its thread alone, and taken from it before anything of it is let go.
 struct Companions {
   core::Record record;  // stands in their log entries; nobody ever holds it
   Ref dying;            // a list, or null: STMObjects whose __del__ waits for the end (finaliser.h)
-  std::deque<Callback> callbacks;  // in the order of registration (callbacks.h)
+  std::deque<Callback> callbacks;                 // in the order of registration (callbacks.h)
+  std::unordered_map<PyObject*, Binding> locals;  // by TransactionLocal (transaction_local.h)
 };
 
 // In a transaction: those of its attempt, made at the first need. Null with MemoryError.
 Companions* companions_of(Thread& thread);
 
-// In a transaction that has companions: logs a change of them. The log takes over `old_value`, a reference or
-// null. False with MemoryError, and nothing is changed.
-bool log_companion(Thread& thread, void* changed, const core::Change& change, PyObject* old_value);
+// Makes room for one entry in the log. False with MemoryError.
+bool reserve_entry(Thread& thread);
+// With room in the log, in a transaction that has companions: logs a change of them. `old_value` may be null.
+void log_companion(Thread& thread, void* changed, const core::Change& change, Ref old_value);
 
 // For an attempt that has ended, outside of it, with no exception set: finalisers, then callbacks, then all
 // is let go. Any code may run. False with an exception, which a callback has raised.
