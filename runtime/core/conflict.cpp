@@ -130,7 +130,9 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
       case Claim::Set:
         break;
     }
-    if (!doom_all(self, record.excluders(self, mode))) return std::nullopt;
+    const std::vector<Attempt> in_the_way = record.excluders(self, mode);
+    schedule(Step::Dooming);
+    if (!doom_all(self, in_the_way)) return std::nullopt;
     schedule(Step::Doomed);
   } else if (!ends_by_itself(refusal.by)) {
     return std::nullopt;

@@ -35,6 +35,7 @@ void* committed_value(const Observer&, const Record& record, const Slot& slot) {
   for (;;) {
     const Record::View before = record.view();
     if (!before.writer) {
+      schedule(Step::Looked);
       void* value = slot.load(kAcquire);
       schedule(Step::Peeked);
       if (record.view() == before) return value;

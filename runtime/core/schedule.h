@@ -9,6 +9,7 @@ namespace stmpy::core {
 enum class Step {
   Requested,   // a record was asked for, the answer not acted on yet
   Refused,     // a request was refused, nothing done about it yet
+  Dooming,     // a senior knows who is in its way, and has not doomed it yet
   Doomed,      // a senior has doomed who is in its way, and not waited yet
   Registered,  // a waiter has registered, and not yet rechecked
   Parking,     // a waiter has rechecked and is about to sleep
@@ -19,6 +20,7 @@ enum class Step {
   Looked,      // an outside read has looked at the owner, and not yet read the value
   Kept,        // a reference went to limbo
   Peeked,      // an outside read has the value, and not yet rechecked
+  Chosen,      // an outside read has rechecked it, and whoever called not yet counted it
   Spinning,    // somebody is about to look whether another attempt has ended
   BackingOff,  // who met contention is about to sleep
 };

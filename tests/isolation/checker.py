@@ -80,6 +80,8 @@ def against_progressiveness(history: History) -> Violation | None:
 def _in_the_way(attempt: Attempt, other: Attempt) -> bool:
     if other.thread == attempt.thread or other.precedes(attempt) or attempt.precedes(other):
         return False
+    if other.outcome is Outcome.COMMITTED and other.commit is None:
+        return False  # a read outside
     return not attempt.variables.isdisjoint(other.variables)
 
 

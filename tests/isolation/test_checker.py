@@ -185,7 +185,7 @@ WRONG = {
         """
         1 10 20 21 committed; write a 1 11
         2 30 - 42 aborted; read a 1 31; write a 2 32; refused b
-        3 33 - 43 committed; read b 0 42
+        3 33 42 43 committed; read b 0 41
         3 50 - 52 committed; read a 0 51
         """,
         "opacity strict_serialisability",

@@ -68,8 +68,9 @@ Ref<Object> Thread::committed(Thing& thing, int attribute) {
   Ref<Object> value;
   {
     const Observer observer(self);
-    value = Ref<Object>::borrowed(
-        static_cast<Object*>(committed_value(observer, thing.record(attribute), thing.slot(attribute))));
+    void* const found = committed_value(observer, thing.record(attribute), thing.slot(attribute));
+    schedule(Step::Chosen);
+    value = Ref<Object>::borrowed(static_cast<Object*>(found));
   }
   Observer::empty_limbo();
   return value;

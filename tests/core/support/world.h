@@ -46,7 +46,7 @@ struct Options {
 class Thread {
  public:
   Thread() : self(adopt_descriptor()) { forget_call(); }
-  ~Thread() { retire_descriptor(self); }
+  virtual ~Thread() { retire_descriptor(self); }
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
@@ -75,16 +75,17 @@ class Thread {
   template <class Body>
   void nested(Body body);
 
-  void start(bool exclusive = false) {
+  void start() { start(false); }
+  virtual void start(bool exclusive) {
     begin(self);
     if (exclusive) set_exclusive(self, true);
   }
-  bool finish() {
+  virtual bool finish() {
     const bool committed = commit(self);
     if (committed) let_go();
     return committed;
   }
-  void abort() {
+  virtual void abort() {
     doom(self);
     revert(self);
     let_go();
