@@ -6,14 +6,14 @@
 to commit see, and are not seen. *Progressive* (Guerraoui & Kapałka, POPL 2009): the runtime aborts an attempt
 only where another one, in progress at the same time, wants what it wants.
 
-Prefixes need no search of their own. Recorders write no value twice, and then opacity is deferred-update
-opacity (Attiya, Hans, Kuznetsov & Ravi, ICDCS 2013): one order of the whole history in which whatever is read
-was written by an attempt that had begun to commit before the read had its answer. The latter is seen at the
-stamps. The order is searched for as by Wing & Gong (JPDC 1993) and Lowe (CPE 2017), one attempt after
-the other from those that no attempt left precedes, with the positions that led nowhere remembered. Three
-things keep it short:
+Prefixes need no search of their own. Recorders write no value twice, a counter's value says which additions
+it is made of, and then opacity is deferred-update opacity (Attiya, Hans, Kuznetsov & Ravi, ICDCS 2013): one
+order of the whole history in which whatever is read was written by an attempt that had begun to commit before
+the read had its answer. The latter is seen at the stamps. The order is searched for as by Wing & Gong (JPDC
+1993) and Lowe (CPE 2017), one attempt after the other from those that no attempt left precedes, with the
+positions that led nowhere remembered. Three things keep it short:
 
-- Who writes nothing is put where it first fits: it takes nothing from those behind it.
+- Who changes nothing is put where it first fits: it takes nothing from those behind it.
 - Nobody writes over a value while somebody is left who has seen it: it will not come back.
 - Who committed first is tried first. That is the right order nearly always.
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from history import Attempt, History, Outcome, Value
+from history import COUNTER_BITS, Attempt, History, Kind, Outcome, Value
 from views import View, view_of
 
 
@@ -94,28 +94,41 @@ def _contradiction(views: list[View]) -> Violation | None:
 
 def _unbegun(views: list[View]) -> Violation | None:
     """A read of what its writer had not yet begun to commit."""
-    writers = _writers(views)
+    origins = _Origins(views)
     for view in views:
         for variable, read in view.reads.items():
-            writer = writers.get((variable, read.value))
-            if writer and (writer.attempt.commit or 0) > read.stamp:
-                return Violation(
-                    f"[{view.attempt}] read {variable} = {read.value} before its writer began to commit: "
-                    f"[{writer.attempt}]"
-                )
+            for part in origins.parts(variable, read.value):
+                writer = origins.writers.get((variable, part))
+                if writer and (writer.attempt.commit or 0) > read.stamp:
+                    return Violation(
+                        f"[{view.attempt}] read {variable} = {read.value} before its writer began to commit: "
+                        f"[{writer.attempt}]"
+                    )
     return None
 
 
-def _writers(views: list[View]) -> dict[tuple[str, Value], View]:
-    """Who committed a value. Not who deleted a variable: that is done again and again."""
-    writers: dict[tuple[str, Value], View] = {}
-    for view in views:
-        for variable, value in view.writes.items():
-            if (variable, value) in writers:
-                raise ValueError(f"two commits wrote {variable} = {value}: no history to decide")
-            if value is not None:
-                writers[variable, value] = view
-    return writers
+class _Origins:
+    """Who committed what. Not who deleted a variable: that is done again and again."""
+
+    def __init__(self, views: list[View]) -> None:
+        self._counters = {o.variable for view in views for o in view.attempt.operations if o.kind is Kind.ADD}
+        self.writers: dict[tuple[str, Value], View] = {}
+        for view in views:
+            for variable, value in [*view.writes.items(), *view.adds.items()]:
+                for part in self.parts(variable, value):
+                    if (variable, part) in self.writers:
+                        raise ValueError(f"two commits wrote {variable} = {part}: no history to decide")
+                    self.writers[variable, part] = view
+
+    def parts(self, variable: str, value: Value) -> list[Value]:
+        """What of the value came from one commit each."""
+        if value is None:
+            return []
+        if variable not in self._counters:
+            return [value]
+        added = [1 << bit for bit in range(COUNTER_BITS) if value >> bit & 1]
+        written = value >> COUNTER_BITS << COUNTER_BITS
+        return [*added, written] if written else list(added)
 
 
 class _Position(NamedTuple):
@@ -155,7 +168,7 @@ class _Order:
                 stack.pop()
                 continue
             reached = self._with_readers(
-                position.done | 1 << index, dict(position.state) | self._views[index].writes
+                position.done | 1 << index, self._views[index].applied_to(dict(position.state))
             )
             if reached not in known:
                 known.add(reached)
@@ -175,7 +188,7 @@ class _Order:
         while placed:
             placed = False
             for index in self._ready(done):
-                if not self._views[index].writes and self._sees(index, state):
+                if not self._views[index].changes and self._sees(index, state):
                     done |= 1 << index
                     placed = True
         return _Position(done, frozenset(state.items()))
@@ -184,7 +197,7 @@ class _Order:
         state = dict(position.state)
         for index in self._ready(position.done):
             view = self._views[index]
-            if view.writes and self._sees(index, state) and not self._hides(index, position.done, state):
+            if view.changes and self._sees(index, state) and not self._hides(index, position.done, state):
                 yield index
 
     def _sees(self, index: int, state: dict[str, Value]) -> bool:
@@ -193,8 +206,8 @@ class _Order:
 
     def _hides(self, index: int, done: int, state: dict[str, Value]) -> bool:
         left = ~done & ~(1 << index)
-        writes = self._views[index].writes
-        return any(self._readers.get((variable, state.get(variable)), 0) & left for variable in writes)
+        changes = self._views[index].changes
+        return any(self._readers.get((variable, state.get(variable)), 0) & left for variable in changes)
 
     def explanation(self) -> str:
         """Why nobody can come next where the search came furthest."""
@@ -207,13 +220,13 @@ class _Order:
                 for variable, read in view.reads.items()
                 if state.get(variable) != read.value
             ]
-            if not wrong and view.writes:
+            if not wrong:
                 wrong = list(self._hidden_from_others(index, done, state))
             lines.append(f"  [{view.attempt}]: {'; '.join(wrong)}")
         return "\n".join(lines)
 
     def _hidden_from_others(self, index: int, done: int, state: dict[str, Value]) -> Iterator[str]:
-        for variable in self._views[index].writes:
+        for variable in self._views[index].changes:
             readers = self._readers.get((variable, state.get(variable)), 0) & ~done & ~(1 << index)
             for other, view in enumerate(self._views):
                 if readers >> other & 1:
@@ -221,10 +234,10 @@ class _Order:
 
 
 def _without_order(views: list[View]) -> Violation | None:
-    writers = _writers(views)
+    origins = _Origins(views)
     for view in views:
         for variable, read in view.reads.items():
-            if read.value is not None and (variable, read.value) not in writers:
+            if any((variable, part) not in origins.writers for part in origins.parts(variable, read.value)):
                 return Violation(_from_nowhere(view, variable, read.value, views))
     order = _Order(views)
     return None if order.exists() else Violation(order.explanation())

@@ -62,6 +62,8 @@ def _is_legal(order: tuple[Attempt, ...]) -> bool:
                     return False
                 case Kind.WRITE:
                     own[operation.variable] = operation.value
+                case Kind.ADD:
+                    own[operation.variable] = (own.get(operation.variable) or 0) + (operation.value or 0)
                 case Kind.OPEN:
                     before.append(dict(own))
                 case Kind.CLOSE:

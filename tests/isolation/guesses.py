@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from history import Attempt, History, Kind, Operation, Outcome, Value
 
 VARIABLES = ("a", "b")
+COUNTER = "c"
 
 
 @dataclass
@@ -20,6 +21,8 @@ class _Running:
     snapshot: dict[str, Value]
     operations: list[Operation] = field(default_factory=list)
     writes: list[dict[str, Value]] = field(default_factory=lambda: [{}])
+    added: int = 0
+    """To the counter."""
     commit: int | None = None
 
     def own(self, variable: str) -> Value:
@@ -36,10 +39,10 @@ class _Guess:
         self._source = source
         self._clock = 0
         self._value = 0
-        self._memory: dict[str, Value] = dict.fromkeys(VARIABLES, 0)
-        self._ever: dict[str, list[Value]] = {variable: [0] for variable in VARIABLES}
-        self._carelessness = source.choice((0.0, 0.1, 0.3))
-        first = (Operation(Kind.WRITE, variable, 0, 0) for variable in VARIABLES)
+        self._memory: dict[str, Value] = dict.fromkeys((*VARIABLES, COUNTER), 0)
+        self._ever: dict[str, list[Value]] = {variable: [0] for variable in self._memory}
+        self._carelessness = source.choice((0.05, 0.2, 0.4))
+        first = (Operation(Kind.WRITE, variable, 0, 0) for variable in self._memory)
         self._done = [Attempt(0, 0, self._tick(), Outcome.COMMITTED, tuple(first))]
 
     def history(self) -> History:
@@ -68,7 +71,9 @@ class _Guess:
         return _Running(thread, self._tick(), self._source.randint(1, 3), outcome, dict(self._memory))
 
     def _operations(self, attempt: _Running) -> list[Operation]:
-        kind = self._source.choices(("read", "write", "savepoint"), (5, 4, 1))[0]
+        kind = self._source.choices(("read", "write", "add", "savepoint"), (5, 3, 1, 1))[0]
+        if kind == "add":
+            return [self._add(attempt)]
         if kind == "savepoint":
             inner = self._write(attempt, {})
             end = self._source.choice((Kind.CLOSE, Kind.REVERT))
@@ -85,13 +90,21 @@ class _Guess:
         self._ever[variable].append(self._value)
         return Operation(Kind.WRITE, variable, self._value, self._tick())
 
+    def _add(self, attempt: _Running) -> Operation:
+        self._value += 1
+        attempt.added += 1 << self._value
+        self._ever[COUNTER].append(self._source.choice(self._ever[COUNTER]) | 1 << self._value)
+        return Operation(Kind.ADD, COUNTER, 1 << self._value, self._tick())
+
     def _read(self, attempt: _Running) -> Operation:
-        variable = self._source.choice(VARIABLES)
+        variable = self._source.choice((*VARIABLES, COUNTER))
         value = attempt.own(variable)
         if value is None:
             value = self._source.choices((attempt.snapshot, self._memory), (2, 1))[0][variable]
         if self._source.random() < self._carelessness:
             value = self._source.choice(self._ever[variable])
+        if variable == COUNTER:
+            value = (value or 0) | attempt.added
         return Operation(Kind.READ, variable, value, self._tick())
 
     def _ends(self, attempt: _Running) -> bool:
@@ -99,13 +112,17 @@ class _Guess:
         if attempt.outcome is Outcome.COMMITTED and attempt.commit is None:
             attempt.commit = self._tick()
             if self._source.random() < 0.5:
-                self._memory.update(attempt.writes[0])
+                self._commit(attempt)
             return False
         return True
 
+    def _commit(self, attempt: _Running) -> None:
+        self._memory.update(attempt.writes[0])
+        self._memory[COUNTER] = (self._memory[COUNTER] or 0) | attempt.added
+
     def _ended(self, attempt: _Running) -> Attempt:
         if attempt.outcome is Outcome.COMMITTED:
-            self._memory.update(attempt.writes[0])
+            self._commit(attempt)
         operations = tuple(attempt.operations)
         return Attempt(
             attempt.thread, attempt.begin, self._tick(), attempt.outcome, operations, attempt.commit

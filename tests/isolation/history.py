@@ -8,6 +8,10 @@ writes what the variables hold at the beginning.
 The text of a history has a line for each attempt::
 
     thread begin commit end outcome; read variable value stamp; write variable value stamp; …
+
+A *counter* is a variable that is added to. Of its value the upper bits say which write it stands on, and each
+of the lower `COUNTER_BITS` whether one certain addition has been made since: recorders add no power of two
+twice, and write nothing into these bits. So its value tells who made it, as other values do.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+COUNTER_BITS = 62
+
 Value = int | None
 """None where the variable does not exist."""
 
@@ -23,6 +29,8 @@ Value = int | None
 class Kind(enum.Enum):
     READ = "read"
     WRITE = "write"
+    ADD = "add"
+    """To a counter, at the commit."""
     OPEN = "open"
     """A savepoint: what follows can be reverted up to here."""
     CLOSE = "close"
@@ -51,7 +59,7 @@ class Operation:
 
     def __str__(self) -> str:
         value = "-" if self.value is None else self.value
-        if self.kind in (Kind.READ, Kind.WRITE):
+        if self.kind in (Kind.READ, Kind.WRITE, Kind.ADD):
             return f"{self.kind.value} {self.variable} {value} {self.stamp}"
         return f"{self.kind.value} {self.variable}".rstrip()
 

@@ -11,8 +11,8 @@ from definition import is_opaque, is_strictly_serialisable
 from guesses import guess
 from history import History
 
-# In each of them a and b are 0 at the beginning.
-START = "0 0 - 1 committed; write a 0 0; write b 0 0"
+# In each of them a and b are 0 at the beginning, and so is the counter n.
+START = "0 0 - 1 committed; write a 0 0; write b 0 0; write n 0 0"
 
 
 def history(text):
@@ -55,6 +55,17 @@ RIGHT = {
         2 30 40 41 committed; read c 1 31; write c - 32
         1 50 60 61 committed; read c - 51; write c 2 52; write c - 53
         2 70 - 72 committed; read c - 71
+    """,
+    "additions that do not know of each other": """
+        1 10 20 50 committed; add n 1 11; add n 2 12; write a 1 13
+        2 10 21 51 committed; add n 4 14; read n 4 15
+        3 60 - 62 committed; read n 7 61
+        3 70 71 72 committed; open; add n 8 70; revert; read n 7 70
+        3 80 - 82 committed; read n 7 81
+    """,
+    "additions to what was written": f"""
+        1 10 20 21 committed; write n {1 << 62} 11; add n 1 12; read n {(1 << 62) + 1} 13
+        2 30 31 32 committed; add n 2 30; read n {(1 << 62) + 3} 31
     """,
     "blind writes whose order a later reader shows": """
         1 10 20 50 committed; write a 1 11; write b 1 12
@@ -194,6 +205,28 @@ WRONG = {
         """
         1 10 20 21 committed; write a 1 11; refused b
         2 9 - 22 committed; read b 0 12
+        """,
+        "opacity strict_serialisability",
+    ),
+    "an addition that is lost": (
+        """
+        1 10 20 21 committed; add n 1 11
+        2 10 20 21 committed; add n 2 11
+        3 30 - 32 committed; read n 1 31
+        """,
+        "opacity strict_serialisability",
+    ),
+    "an addition that is made before the commit": (
+        """
+        1 10 20 21 committed; add n 1 11
+        3 12 - 14 committed; read n 1 13
+        """,
+        "opacity",
+    ),
+    "an addition that is made although it was reverted": (
+        """
+        1 10 20 21 committed; open; add n 1 11; revert; add n 2 12
+        3 30 - 32 committed; read n 3 31
         """,
         "opacity strict_serialisability",
     ),
