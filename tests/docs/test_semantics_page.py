@@ -21,9 +21,10 @@ def named_tests():
 @pytest.fixture(scope="module")
 def existing_tests():
     existing = set()
-    for path in (ROOT / "tests" / "semantics").glob("test_*.py"):
-        for test in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE):
-            existing.add(f"{path.stem.removeprefix('test_')}: {test}")
+    for folder in ("semantics", "isolation"):
+        for path in (ROOT / "tests" / folder).glob("test_*.py"):
+            for test in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE):
+                existing.add(f"{path.stem.removeprefix('test_')}: {test}")
     for path in (ROOT / "tests" / "core").glob("*_test.cpp"):
         for suite, test in re.findall(r"^TEST(?:_F)?\((\w+), (\w+)\)", path.read_text(), re.MULTILINE):
             existing.add(f"{suite}.{test}")

@@ -63,6 +63,11 @@ RIGHT = {
         3 70 71 72 committed; open; add n 8 70; revert; read n 7 70
         3 80 - 82 committed; read n 7 81
     """,
+    "an addition of nothing": """
+        1 10 20 21 committed; add n 1 11; write a 1 12
+        2 10 30 31 committed; read n 1 25; read a 1 26; write b 1 27
+        3 22 40 41 committed; read b 0 23; add n 0 24
+    """,
     "additions to what was written": f"""
         1 10 20 21 committed; write n {1 << 62} 11; add n 1 12; read n {(1 << 62) + 1} 13
         2 30 31 32 committed; add n 2 30; read n {(1 << 62) + 3} 31
@@ -237,6 +242,13 @@ WRONG = {
         """,
         "progressiveness",
     ),
+    "an abort for a read outside": (
+        """
+        1 10 - 21 aborted; write a 1 11
+        2 12 - 14 committed; read a 0 13
+        """,
+        "progressiveness",
+    ),
     "two that see each other's past": (
         """
         1 10 20 50 committed; write a 1 11; write b 1 12
@@ -278,6 +290,13 @@ def test_a_value_that_two_commits_wrote_decides_nothing():
     """
     with pytest.raises(ValueError, match="two commits wrote a = 1"):
         judge(history(twice))
+
+
+def test_orders_that_come_to_the_same_are_not_tried_one_by_one():
+    """Of twelve attempts at one time there are half a billion orders."""
+    additions = [f"{thread} 10 20 50 committed; add n {1 << thread} 11" for thread in range(12)]
+    assert judge(history("\n".join([*additions, "13 60 - 62 committed; read n 4095 61"]))).right
+    assert not judge(history("\n".join([*additions, "13 60 - 62 committed; read n 4094 61"]))).right
 
 
 def test_a_history_is_read_as_it_was_written():

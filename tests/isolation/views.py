@@ -81,7 +81,7 @@ def view_of(attempt: Attempt) -> View:
                 view.contradiction = f"it committed after it was told to abort, at {operation.variable}"
     if attempt.outcome is Outcome.COMMITTED:
         view.writes = {variable: own.seen(None) for variable, own in frames[0].items() if own.written}
-        view.adds = {variable: own.added for variable, own in frames[0].items() if not own.written}
+        view.adds = {v: own.added for v, own in frames[0].items() if own.added and not own.written}
     view.hidden = written - view.writes.items() - view.adds.items()
     return view
 
