@@ -24,6 +24,7 @@ try:
         on_abort,
         on_commit,
         reset_stats,
+        unrecorded,
     )
 except ModuleNotFoundError as error:
     if error.name != "stmpy._runtime":
@@ -66,6 +67,7 @@ __all__ = [
     "reset_stats",
     "revert_log",
     "stats",
+    "unrecorded",
 ]
 
 

@@ -97,6 +97,11 @@ class TransactionLocal(Generic[_T]):
     @value.setter
     def value(self, value: _T) -> None: ...
 
+@final
+class unrecorded:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> Literal[False]: ...
+
 class _Atomic(Protocol):
     @overload
     def __call__(self, function: _D, /) -> _D: ...  # type: ignore[overload-overlap]

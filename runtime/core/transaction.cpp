@@ -119,6 +119,17 @@ Outcome access(Descriptor& self, Record& record, void* object, Mode mode) {
   return register_access(self, record, object);
 }
 
+void suspend_quick_access(Descriptor& self) {
+  self.usual = false;
+  self.written_pattern.set(Record::kNoPattern);
+}
+
+void resume_quick_access(Descriptor& self) {
+  set_exclusive(self, self.exclusive);
+  if (self.state().state() == State::Active || self.state().state() == State::Irrevocable)
+    show_patterns(self);
+}
+
 Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode) {
   self.accesses.reserve();
   Refusal refusal;

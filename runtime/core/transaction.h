@@ -51,6 +51,11 @@ inline void drop_claim(Descriptor& self) {
 // waits.
 Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, Mode mode);
 
+// Between the two (unrecorded reads), inline checks find what is held, to be read, and nothing else: all
+// other accesses take the whole way.
+void suspend_quick_access(Descriptor& self);
+void resume_quick_access(Descriptor& self);
+
 // 3. Write. Makes room first (std::bad_alloc), then cannot fail: log the old value, then change the slot.
 inline void reserve_entry(Descriptor& self) { self.log.reserve(); }
 // `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this

@@ -1,10 +1,15 @@
 #include "runtime/python/attempts.h"
 
 #include "runtime/python/errors.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 
 Commit commit_with_companions(Thread& thread) {
+  if (is_unrecorded(thread)) {  // reads since then are missing
+    raise_unrecorded("a transaction cannot end");
+    return Commit::Refused;
+  }
   if (!core::commit(thread.descriptor)) return Commit::Refused;
   thread.level = 0;
   std::unique_ptr<Companions> companions = std::move(thread.companions);

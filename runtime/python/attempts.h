@@ -23,7 +23,7 @@ inline void release_attempt(Thread& thread) {
 enum class Commit : std::uint8_t {
   Done,
   DoneAndRaised,  // with an exception of callbacks of the user's
-  Refused,        // nothing has happened yet: the attempt is to be taken back
+  Refused,  // nothing has happened yet: the attempt is to be taken back; with an exception or without one
 };
 // For an attempt that has companions.
 Commit commit_with_companions(Thread& thread);

@@ -6,6 +6,7 @@
 #include "runtime/python/errors.h"
 #include "runtime/python/order.h"
 #include "runtime/python/payload.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 using core::Mode;
@@ -13,6 +14,10 @@ using core::Outcome;
 
 Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, Outcome& outcome) {
   core::Descriptor& self = thread.descriptor;
+  if (is_unrecorded(thread)) {
+    raise_unrecorded("this cannot be done");
+    return Done::Failed;
+  }
   try {
     if (self.state().state() != core::State::Doomed) {
       outcome = core::access(self, record, object, mode);
@@ -97,6 +102,12 @@ PyObject* read_committed(Thread& thread, const core::Record& record, const core:
   return value;
 }
 
+PyObject* peek_unrecorded(Thread& thread, const core::Record& record, const core::Slot& slot) {
+  const bool is_held = thread.in_transaction() && record.held_by(thread.descriptor) != Mode::None;
+  return is_held ? static_cast<PyObject*>(Py_XNewRef(slot.load(std::memory_order_relaxed)))
+                 : read_committed(thread, record, slot);
+}
+
 bool write_if_free(Thread& thread, Cell& cell, PyObject* value) {
   const std::uint32_t thin_id = thread.descriptor.thin_id;
   if ((cell.record.bits() & core::Record::kWatched) || !cell.record.take_if_free(thin_id, Mode::Write))
@@ -115,6 +126,10 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value) {
   core::Descriptor& self = thread.descriptor;
   if (!thread.in_transaction()) {
     value = read_committed(thread, cell.record, cell.value);
+    return Done::Yes;
+  }
+  if (is_unrecorded(thread)) {
+    value = peek_unrecorded(thread, cell.record, cell.value);
     return Done::Yes;
   }
   const Mode mode = core::mode_for(self, cell.record, Mode::Read);
@@ -137,7 +152,16 @@ Done own_cell(Thread& thread, PyObject* object, Cell& cell) {
   return done;
 }
 
+Done hold_cell(Thread& thread, PyObject* object, Cell& cell) {
+  if (is_unrecorded(thread)) return Done::Unheld;
+  PyObject* value = nullptr;
+  const Done done = read_cell(thread, object, cell, value);
+  Py_XDECREF(value);  // the cell keeps it
+  return done;
+}
+
 Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell) {
+  if (is_unrecorded(thread)) return Done::Unheld;
   const Mode mode = core::mode_for(thread.descriptor, cell.record, Mode::Update);
   if (core::is_write(mode)) return own_cell_as(thread, object, cell, mode);
   Outcome outcome;
@@ -188,7 +212,8 @@ Done replace_value(Thread& thread, PyObject* object, Cell& cell, PyObject* value
 
 Done read_structure(Thread& thread, PyObject* object) {
   core::Record& record = shell_of(object)->structure;
-  if (!thread.in_transaction() || core::holds(thread.descriptor, record)) return Done::Yes;
+  if (!thread.in_transaction() || core::holds(thread.descriptor, record) || is_unrecorded(thread))
+    return Done::Yes;
   Outcome outcome;
   return request(thread, object, record, core::mode_for(thread.descriptor, record, Mode::Read), outcome);
 }

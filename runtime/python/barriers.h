@@ -9,6 +9,7 @@ enum class Done : std::uint8_t {
   Yes,
   Again,   // it waited, and other code may have run: the caller starts over with its lookups
   Failed,  // with an exception
+  Unheld,  // in unrecorded(): only access to the object itself is right
 };
 
 // In a transaction. Registers a pair of `object` in `mode`, which is core::mode_for's. Yes: `outcome` says
@@ -27,7 +28,8 @@ Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, b
 Done replace_value(Thread& thread, PyObject* object, Cell& cell, PyObject* value);
 // In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
 Done own_cell(Thread& thread, PyObject* object, Cell& cell);
-// In a transaction. Holds the cell in mode Update, where a write may follow.
+// In a transaction. Holds the cell, in mode Update where a write may follow; or Unheld.
+Done hold_cell(Thread& thread, PyObject* object, Cell& cell);
 Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell);
 
 // The structure: which attributes there are, in which order, and the class. Outside of a transaction reading
@@ -35,6 +37,9 @@ Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell);
 Done read_structure(Thread& thread, PyObject* object);
 Done own_structure(Thread& thread, PyObject* object);
 
+// The value of a slot as the thread sees it without registering anything, counted: in a transaction that of a
+// record that is held, else the last committed one.
+PyObject* peek_unrecorded(Thread& thread, const core::Record& record, const core::Slot& slot);
 // A value of a cell outside of transactions: the last committed one, counted.
 PyObject* read_committed(Thread& thread, const core::Record& record, const core::Slot& slot);
 // Outside of transactions: replaces the value of an existing attribute that nobody uses right now. False:

@@ -165,8 +165,7 @@ PyObject* begin(PyObject*, PyObject* self) {
       block->outermost->begin();
     } else if (block->outermost) {
       return out_of_order();
-    } else if (must_abort(thread)) {
-      raise_abort(thread);
+    } else if (!may_nest(thread)) {
       return nullptr;
     } else {
       block->nested.emplace(thread, block->options);
@@ -194,7 +193,7 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     const Commit commit = commit_attempt(*block->thread);
     if (commit == Commit::Refused) {
       block->stage = Stage::Running;
-      raise_abort(*block->thread);
+      if (!PyErr_Occurred()) raise_abort(*block->thread);
       return nullptr;
     }
     if (commit == Commit::DoneAndRaised) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/python/errors.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
@@ -102,6 +103,16 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
   return arguments.can_run_again(options_.name) && between_->wait();
 }
 
+bool may_nest(Thread& thread) {
+  if (must_abort(thread)) {
+    raise_abort(thread);
+    return false;
+  }
+  if (!is_unrecorded(thread)) return true;
+  raise_unrecorded("an atomic function or block cannot be run");
+  return false;
+}
+
 NestedCall::NestedCall(Thread& thread, const Options& options)
     : thread_(thread),
       level_around_(thread.level),
@@ -120,6 +131,7 @@ NestedCall::NestedCall(Thread& thread, const Options& options)
 
 void NestedCall::end(bool keep) {
   core::Descriptor& self = thread_.descriptor;
+  end_unrecorded(thread_, thread_.level);
   thread_.level = level_around_;
   core::set_exclusive(self, exclusive_around_);
   const bool doomed = self.state().state() == core::State::Doomed;
@@ -138,10 +150,7 @@ namespace {
 
 template <class Call>
 PyObject* call_nested(Thread& thread, const Options& options, Call call) {
-  if (must_abort(thread)) {
-    raise_abort(thread);
-    return nullptr;
-  }
+  if (!may_nest(thread)) return nullptr;
   NestedCall nested(thread, options);
   PyObject* result = call();
   if (result) {

@@ -95,11 +95,14 @@ class OutermostCall {
   std::optional<BetweenAttempts> between_;
 };
 
+// In a transaction: whether a nested call may begin. False with an exception.
+bool may_nest(Thread& thread);
+
 // A nested call: a savepoint, which an exception of the user's reverts. A conflict goes on to the outermost
 // call.
 class NestedCall {
  public:
-  // In a transaction that need not abort (must_abort).
+  // Behind may_nest().
   NestedCall(Thread& thread, const Options& options);
   NestedCall(const NestedCall&) = delete;
   NestedCall& operator=(const NestedCall&) = delete;

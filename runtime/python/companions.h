@@ -39,6 +39,8 @@ struct Companions {
   Ref dying;            // a list, or null: STMObjects whose __del__ waits for the end (finaliser.h)
   std::deque<Callback> callbacks;                 // in the order of registration (callbacks.h)
   std::unordered_map<PyObject*, Binding> locals;  // by TransactionLocal (transaction_local.h)
+  std::uint32_t unrecorded = 0;  // contexts in which reads leave no trace, within each other (unrecorded.h)
+  std::uint64_t unrecorded_level = 0;  // of the call in which they were entered
 };
 
 // In a transaction: those of its attempt, made at the first need. Null with MemoryError.

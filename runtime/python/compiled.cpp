@@ -42,10 +42,12 @@ struct Place {
 using Acquire = Done (*)(Thread&, PyObject*, Cell&);
 
 Done acquire_for_reading(Thread& thread, PyObject* object, Cell& cell) {
-  PyObject* value = nullptr;
-  const Done done = read_cell_fast(thread, object, cell, value);
-  Py_XDECREF(value);  // the cell keeps it
-  return done;
+  if (core::holds(thread.descriptor, cell.record)) return Done::Yes;
+  core::Outcome outcome;
+  if (!core::read_quickly(thread.descriptor, cell.record, object, outcome))
+    return hold_cell(thread, object, cell);
+  if (outcome == core::Outcome::Registered) Py_INCREF(object);
+  return Done::Yes;
 }
 
 Done acquire_for_update(Thread& thread, PyObject* object, Cell& cell) {
@@ -64,7 +66,7 @@ template <Acquire kAcquire>
     if (!place.cell || !place.thread->in_transaction()) return {};
     const Done acquired = kAcquire(*place.thread, args[0], *place.cell);
     if (acquired == Done::Yes) return place.cell->peek() ? place : Place{};
-    if (acquired == Done::Failed) return {};
+    if (acquired != Done::Again) return {};
   }
 }
 

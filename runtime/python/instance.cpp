@@ -2,6 +2,7 @@
 
 #include "runtime/python/attempts.h"
 #include "runtime/python/order.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 
@@ -174,10 +175,10 @@ PyObject* method_names(PyObject*, PyObject* object) {
     if (!cells_in_order(*thread, object, cells)) return Done::Failed;
     for (const NamedCell& named : cells) {
       if (named.is_slot) continue;
-      // Whoever holds the structure knows which attributes there are; from outside it is what was committed.
-      const Ref value = thread->in_transaction()
+      // Whoever holds the structure knows which attributes there are; else it is what was committed.
+      const Ref value = thread->in_transaction() && !is_unrecorded(*thread)
                             ? Ref::borrow(named.cell->peek())
-                            : Ref::steal(read_committed(*thread, named.cell->record, named.cell->value));
+                            : Ref::steal(peek_unrecorded(*thread, named.cell->record, named.cell->value));
       if (value && PyList_Append(present.get(), named.name.get()) < 0) return Done::Failed;
     }
     return Done::Yes;

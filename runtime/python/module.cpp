@@ -14,6 +14,7 @@
 #include "runtime/python/object.h"
 #include "runtime/python/object_wrappers.h"
 #include "runtime/python/transaction_local.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
@@ -53,6 +54,7 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(PyModule_AddFunctions(module.ptr(), callback_methods) == 0);
   check(add_block(module.ptr()) == 0);
   check(add_transaction_local(module.ptr()) == 0);
+  check(add_unrecorded(module.ptr()) == 0);
   check(add_collections(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);

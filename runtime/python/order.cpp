@@ -6,6 +6,7 @@
 #include <new>
 
 #include "runtime/python/barriers.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
@@ -87,9 +88,9 @@ bool cells_in_order(Thread& thread, PyObject* object, std::vector<NamedCell>& ce
   for (std::size_t index = 0; index < cells.size(); ++index) {
     Ref serial;
     if (core::Slot* slot = cells[index].serial) {
-      serial = thread.in_transaction()
+      serial = thread.in_transaction() && !is_unrecorded(thread)
                    ? Ref::borrow(static_cast<PyObject*>(slot->load(std::memory_order_relaxed)))
-                   : Ref::steal(read_committed(thread, shell->structure, *slot));
+                   : Ref::steal(peek_unrecorded(thread, shell->structure, *slot));
     }
     order.emplace_back(serial ? PyLong_AsUnsignedLongLong(serial.get()) : 0, index);
   }

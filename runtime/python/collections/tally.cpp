@@ -6,6 +6,7 @@
 #include <new>
 
 #include "runtime/python/collections/collection.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
@@ -117,6 +118,11 @@ Done Tally::look(Thread& thread, PyObject* owner, core::Mode mode, Number& sum) 
 }
 
 Done Tally::read(Thread& thread, PyObject* owner, Number& sum) {
+  if (is_unrecorded(thread)) {
+    sum = committed();
+    if (record.held_by(thread.descriptor) != core::Mode::None) sum += pending(thread.descriptor);
+    return Done::Yes;
+  }
   return look(thread, owner, core::Mode::Read, sum);
 }
 
