@@ -7,6 +7,7 @@ compiler is loaded by the first module that needs it (`stmpy.hook`, `stmpy.compi
 try:
     from stmpy._runtime import (
         AbortTransaction,
+        InvariantViolated,
         STMCounter,
         STMList,
         STMObject,
@@ -21,6 +22,7 @@ try:
         compiled,
         current_transaction,
         in_transaction,
+        invariant,
         on_abort,
         on_commit,
         reset_stats,
@@ -45,6 +47,7 @@ __all__ = [
     "AbortTransaction",
     "AccessMap",
     "CompilerWarning",
+    "InvariantViolated",
     "STMCounter",
     "STMList",
     "STMObject",
@@ -62,6 +65,7 @@ __all__ = [
     "compiled",
     "current_transaction",
     "in_transaction",
+    "invariant",
     "on_abort",
     "on_commit",
     "reset_stats",

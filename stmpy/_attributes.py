@@ -12,15 +12,18 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from stmpy._runtime import SlotDescriptor, STMObject
+from stmpy._runtime import AtomicFunction, SlotDescriptor, STMObject
 
 _STORE_ON_FIRST_ARGUMENT = "STORE_ATTR"
 _SELF_LOADS = frozenset({"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_DEREF"})
 _LIMIT = 512
 
 
-def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, str], ...], bool]:
-    """The layout of a class: attribute names, `__slots__` descriptors to replace, whether others are allowed.
+def describe(
+    cls: type,
+) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, str], ...], bool, tuple[str, ...]]:
+    """The layout of a class: attribute names, `__slots__` descriptors to replace, whether others are allowed,
+    and the names of its invariants.
 
     Names of base classes come first. The slots are the class and the name where the descriptor stands, the
     class that declares the slot, and the slot's name.
@@ -48,7 +51,17 @@ def describe(cls: type) -> tuple[tuple[str, ...], tuple[tuple[type, str, type, s
     if not has_dict:
         known = {name for base in bases for name, value in vars(base).items() if _is_slot(value)}
         names = {name: None for name in names if name in known}
-    return tuple(names)[:_LIMIT], tuple(slots), has_dict
+    return tuple(names)[:_LIMIT], tuple(slots), has_dict, tuple(_invariants(bases))
+
+
+def _invariants(bases: list[type]) -> dict[str, None]:
+    """Names of methods that a class in the list makes invariants, those of base classes first."""
+    return {
+        name: None
+        for base in reversed(bases)
+        for name, value in list(type.__getattribute__(base, "__dict__").items())
+        if type(value) in (types.FunctionType, AtomicFunction) and "__stm_invariant__" in value.__dict__
+    }
 
 
 def _is_slot(value: Any) -> bool:

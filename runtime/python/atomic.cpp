@@ -345,6 +345,8 @@ int add_atomic(PyObject* module) {
   if (!the_atomic) return -1;
   new (&reinterpret_cast<Decorator*>(the_atomic)->options) Options;
   return PyModule_AddObjectRef(module, "atomic", the_atomic) < 0 ||
+                 PyModule_AddObjectRef(module, "AtomicFunction",
+                                       reinterpret_cast<PyObject*>(&atomic_function_type)) < 0 ||
                  PyModule_AddFunctions(module, functions) < 0
              ? -1
              : 0;

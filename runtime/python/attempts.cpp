@@ -1,6 +1,7 @@
 #include "runtime/python/attempts.h"
 
 #include "runtime/python/errors.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/unrecorded.h"
 
 namespace stmpy {
@@ -10,6 +11,8 @@ Commit commit_with_companions(Thread& thread) {
     raise_unrecorded("a transaction cannot end");
     return Commit::Refused;
   }
+  const bool may_commit = thread.descriptor.state().state() != core::State::Doomed;
+  if (may_commit && !thread.companions->written.empty() && !check_invariants(thread)) return Commit::Refused;
   if (!core::commit(thread.descriptor)) return Commit::Refused;
   thread.level = 0;
   std::unique_ptr<Companions> companions = std::move(thread.companions);

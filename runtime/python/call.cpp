@@ -180,23 +180,7 @@ PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* 
   try {
     const ConsumableArguments arguments(
         args, PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
-    OutermostCall outermost(*thread, options);
-    for (;;) {
-      outermost.begin();
-      Ref result = Ref::steal(call());
-      if (result) {
-        const Commit commit = commit_attempt(*thread);
-        if (commit != Commit::Refused) return commit == Commit::Done ? result.release() : nullptr;
-      }
-      RaisedException raised = RaisedException::take();
-      const TakenBack taken_back = outermost.take_back(raised.get());
-      if (taken_back == TakenBack::Leaves) raised.raise_again();
-      if (taken_back != TakenBack::RunsAgain) return nullptr;
-      // May run any code: outside of the transaction.
-      raised = RaisedException();
-      result = Ref();
-      if (!outermost.wait_for_turn(arguments)) return nullptr;
-    }
+    return call_outermost(*thread, options, arguments, call);
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }

@@ -95,6 +95,30 @@ class OutermostCall {
   std::optional<BetweenAttempts> between_;
 };
 
+// Outside: runs `call` (returns a reference, or null with an exception) as a transaction. `arguments` are
+// what it was given. The result, or null with an exception. std::bad_alloc.
+template <class Call>
+PyObject* call_outermost(Thread& thread, const Options& options, const ConsumableArguments& arguments,
+                         Call call) {
+  OutermostCall outermost(thread, options);
+  for (;;) {
+    outermost.begin();
+    Ref result = Ref::steal(call());
+    if (result) {
+      const Commit commit = commit_attempt(thread);
+      if (commit != Commit::Refused) return commit == Commit::Done ? result.release() : nullptr;
+    }
+    RaisedException raised = RaisedException::take();
+    const TakenBack taken_back = outermost.take_back(raised.get());
+    if (taken_back == TakenBack::Leaves) raised.raise_again();
+    if (taken_back != TakenBack::RunsAgain) return nullptr;
+    // May run any code: outside of the transaction.
+    raised = RaisedException();
+    result = Ref();
+    if (!outermost.wait_for_turn(arguments)) return nullptr;
+  }
+}
+
 // In a transaction: whether a nested call may begin. False with an exception.
 bool may_nest(Thread& thread);
 

@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "runtime/python/attempts.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/object.h"
 #include "runtime/python/payload.h"
 
@@ -79,7 +79,8 @@ int set_class(PyObject* self, PyObject* value, void*) {
                      false);
     return Done::Yes;
   };
-  return in_one_transaction(*thread, change) ? 0 : -1;
+  // What the new class says of its objects is checked.
+  return in_writing_transaction(*thread, self, reinterpret_cast<PyTypeObject*>(value), change) ? 0 : -1;
 }
 
 }  // namespace stmpy

@@ -29,6 +29,7 @@ void log_companion(Thread& thread, void* changed, const core::Change& change, Re
 
 bool end_companions(std::unique_ptr<Companions> companions, bool committed) {
   companions->locals.clear();
+  companions->written.clear();
   if (companions->dying) call_deferred_finalisers(std::move(companions->dying));
   return run_callbacks(companions->callbacks, committed);
 }

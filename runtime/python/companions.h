@@ -8,6 +8,8 @@
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "runtime/core/transaction.h"
 #include "runtime/python/references.h"
@@ -39,6 +41,10 @@ struct Companions {
   Ref dying;            // a list, or null: STMObjects whose __del__ waits for the end (finaliser.h)
   std::deque<Callback> callbacks;                 // in the order of registration (callbacks.h)
   std::unordered_map<PyObject*, Binding> locals;  // by TransactionLocal (transaction_local.h)
+  std::vector<Ref>
+      written;  // objects of classes with invariants, in the order of their first writes (invariants.h)
+  std::unordered_set<PyObject*> known_as_written;  // the same
+  bool is_single_write = false;                    // of a write outside, and of nothing else
   std::uint32_t unrecorded = 0;  // contexts in which reads leave no trace, within each other (unrecorded.h)
   std::uint64_t unrecorded_level = 0;  // of the call in which they were entered
 };

@@ -1,7 +1,7 @@
 #include "runtime/python/compiled.h"
 
-#include "runtime/python/attempts.h"
 #include "runtime/python/instance.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/object.h"
 #include "runtime/python/payload.h"
 
@@ -11,6 +11,7 @@ namespace {
 using Args = PyObject* const*;
 
 constexpr std::uint8_t kPlainCell = Lookup::kCell | Lookup::kPlainGet | Lookup::kPlainSet;
+constexpr std::uint8_t kWrittenCell = kPlainCell | Lookup::kUnchecked;
 
 // What an access of `object.name` is, as far as it is an attribute that a cell answers without any code of
 // the user's.
@@ -18,6 +19,16 @@ struct Place {
   Thread* thread = nullptr;
   Cell* cell = nullptr;  // null: plain attribute access is right
 };
+
+// Where only the class's invariants are in the way of a write: that the object is written is noted.
+[[gnu::noinline]] Place find_checked_place(Thread& thread, const Lookup& found, PyObject* object,
+                                           std::uint8_t flags) {
+  const bool is_checked =
+      !(found.flags & Lookup::kUnchecked) && ((found.flags | Lookup::kUnchecked) & flags) == flags;
+  Cell* const cell = is_checked ? found.cell_in(shell_of(object)) : nullptr;
+  if (!cell || !thread.in_transaction() || !note_written(thread, object)) return {};
+  return {&thread, cell};
+}
 
 [[gnu::noinline]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
   Thread* thread = this_thread();
@@ -27,14 +38,16 @@ struct Place {
   }
   if (!PyUnicode_CheckExact(name) || !PyUnicode_CHECK_INTERNED(name)) return {};
   const Lookup found = thread->lookups.fill(Py_TYPE(object), name);
-  return (found.flags & flags) == flags ? Place{thread, found.cell_in(shell_of(object))} : Place{};
+  return (found.flags & flags) == flags ? Place{thread, found.cell_in(shell_of(object))}
+                                        : find_checked_place(*thread, found, object, flags);
 }
 
 [[gnu::always_inline]] inline Place find_place(PyObject* object, PyObject* name, std::uint8_t flags) {
   Thread* thread = this_thread_if_any();
   const Lookup* lookup = thread ? thread->lookups.find(Py_TYPE(object), name) : nullptr;
   if (!lookup) return find_place_slowly(object, name, flags);
-  if ((lookup->flags & flags) != flags) return {};
+  if ((lookup->flags & flags) != flags)
+    return flags & Lookup::kUnchecked ? find_checked_place(*thread, *lookup, object, flags) : Place{};
   return {thread, lookup->cell_in(shell_of(object))};
 }
 
@@ -71,17 +84,17 @@ template <Acquire kAcquire>
 }
 
 template <Acquire kAcquire>
-PyObject* load_as(const char* barrier, Args args, Py_ssize_t count) {
-  const Place place = acquire<kAcquire>(barrier, args, count, kPlainCell);
+PyObject* load_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
+  const Place place = acquire<kAcquire>(barrier, args, count, flags);
   if (place.cell) return Py_NewRef(place.cell->peek());
   return PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
 }
 
 PyObject* load_update(PyObject*, Args args, Py_ssize_t count) {
-  return load_as<acquire_for_update>("load_update", args, count);
+  return load_as<acquire_for_update>("load_update", args, count, kPlainCell);
 }
 PyObject* load_write(PyObject*, Args args, Py_ssize_t count) {
-  return load_as<own_cell>("load_write", args, count);
+  return load_as<own_cell>("load_write", args, count, kWrittenCell);
 }
 
 // What plain attribute access is right on from here on, in this function (payload.h): the payload, or the
@@ -102,7 +115,7 @@ PyObject* open_update(PyObject*, Args args, Py_ssize_t count) {
   return open_as<acquire_for_update>("open_update", args, count, kPlainCell);
 }
 PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
-  return open_as<own_cell>("open_write", args, count, kPlainCell);
+  return open_as<own_cell>("open_write", args, count, kWrittenCell);
 }
 
 // Operators on exact values of these types run no code of the user's.
@@ -131,6 +144,7 @@ PyObject* apply(PyObject* value, PyObject* operand) {
 
 [[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
                                            Operator apply_operator) {
+  if (PyErr_Occurred()) return nullptr;  // no room to note the object
   Ref value = Ref::steal(PyObject_GetAttr(object, name));
   Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
   if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
@@ -141,7 +155,7 @@ template <Operator kOperator>
 PyObject* update(PyObject*, Args args, Py_ssize_t count) {
   if (!check_count("an in-place operator", count, 3)) return nullptr;
   PyObject *object = args[0], *name = args[1], *operand = args[2];
-  const Place place = find_place(object, name, kPlainCell);
+  const Place place = find_place(object, name, kWrittenCell);
   if (place.cell && place.thread->in_transaction()) {
     Cell& cell = *place.cell;
     Ownership ownership;

@@ -4,7 +4,7 @@ namespace stmpy {
 
 namespace errors {
 PyObject *never_raised, *abort_transaction, *transaction_error, *transaction_timeout, *too_many_attempts,
-    *usage_error;
+    *usage_error, *invariant_violated;
 }  // namespace errors
 
 namespace {
@@ -61,6 +61,12 @@ int add_errors(PyObject* module) {
            timeout_bases.get()) ||
       !add(module, too_many_attempts, "TooManyAttempts",
            "As many attempts as `@atomic(max_attempts=...)` allows were aborted; nothing was changed.",
+           transaction_error) ||
+      !add(module, invariant_violated, "InvariantViolated",
+           "An `@invariant` does not hold for an object that a transaction wrote; nothing was changed.\n\n"
+           "`object` is the object, `invariant` the method's name; `__cause__` is what the method raised, if "
+           "it "
+           "raised.",
            transaction_error) ||
       !add(module, usage_error, "TransactionUsageError", "A misuse of stmpy; the message says the remedy.",
            transaction_error)) {

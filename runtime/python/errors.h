@@ -8,7 +8,7 @@ namespace stmpy {
 namespace errors {
 // `never_raised` matches nothing, also where it is one of several.
 extern PyObject *never_raised, *abort_transaction, *transaction_error, *transaction_timeout,
-    *too_many_attempts, *usage_error;
+    *too_many_attempts, *usage_error, *invariant_violated;
 }  // namespace errors
 
 // True while an AbortTransaction is on the thread's stack of handled exceptions.

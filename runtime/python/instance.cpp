@@ -1,6 +1,6 @@
 #include "runtime/python/instance.h"
 
-#include "runtime/python/attempts.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/order.h"
 #include "runtime/python/unrecorded.h"
 
@@ -54,6 +54,17 @@ int write_instance_cell(Thread& thread, PyObject* object, PyObject* name, Cell& 
   return existed || value ? 0 : nothing_to_delete(object, name, &cell);
 }
 
+namespace {
+
+int write_any_cell(Thread& thread, PyObject* object, PyObject* name, Cell& cell, PyObject* value) {
+  bool existed = true;
+  const auto write = [&] { return write_cell(thread, object, cell, value, existed); };
+  if (!in_writing_transaction(thread, object, write)) return -1;
+  return existed || value ? 0 : nothing_to_delete(object, name, &cell);
+}
+
+}  // namespace
+
 int write_instance(Thread& thread, PyObject* object, PyObject* name, PyObject* value) {
   Shell* shell = shell_of(object);
   Cell* cell = find_cell(shell, name);
@@ -66,7 +77,7 @@ int write_instance(Thread& thread, PyObject* object, PyObject* name, PyObject* v
     if (!(cell = find_cell(shell, name))) return nothing_to_delete(object, name, nullptr);
   }
   if (!cell && !(cell = make_loose_cell(shell, name))) return -1;
-  return write_instance_cell(thread, object, name, *cell, value);
+  return write_any_cell(thread, object, name, *cell, value);
 }
 
 namespace {
@@ -98,7 +109,7 @@ int replace_instance_attributes(PyObject* object, PyObject* dict) {
     if (!cell) return -1;
     cells.push_back(cell);
   }
-  const bool done = in_one_transaction(*thread, [&] {
+  const bool done = in_writing_transaction(*thread, object, [&] {
     const auto write = [&](Cell& cell, PyObject* to) {
       bool existed;
       return write_cell(*thread, object, cell, to, existed);

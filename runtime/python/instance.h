@@ -12,6 +12,7 @@ Ref interned_name(PyObject* name);
 Done read_instance(Thread& thread, PyObject* object, PyObject* name, PyObject*& value);
 // Sets or (null) deletes, in the transaction or as one of its own. -1 with an exception.
 int write_instance(Thread& thread, PyObject* object, PyObject* name, PyObject* value);
+// The same for an object whose class has no invariants.
 int write_instance_cell(Thread& thread, PyObject* object, PyObject* name, Cell& cell, PyObject* value);
 // Replaces all of them by the items of a dict (null: none), in one transaction. -1 with an exception.
 int replace_instance_attributes(PyObject* object, PyObject* dict);

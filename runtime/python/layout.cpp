@@ -82,15 +82,22 @@ bool describe(Layout& layout, PyTypeObject* type) {
   if (!module) return false;
   Ref described = Ref::steal(PyObject_CallMethod(module.get(), "describe", "O", type));
   if (!described) return false;
-  PyObject *names, *slots;
+  PyObject *names, *slots, *invariants;
   int has_dict;
-  if (!PyArg_ParseTuple(described.get(), "O!O!p", &PyTuple_Type, &names, &PyTuple_Type, &slots, &has_dict))
+  if (!PyArg_ParseTuple(described.get(), "O!O!pO!", &PyTuple_Type, &names, &PyTuple_Type, &slots, &has_dict,
+                        &PyTuple_Type, &invariants)) {
     return false;
+  }
   layout.has_dict = has_dict != 0;
   for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(names); ++index) {
     PyObject* name = Py_NewRef(PyTuple_GET_ITEM(names, index));
     PyUnicode_InternInPlace(&name);
     layout.names.push_back(Ref::steal(name));
+  }
+  for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(invariants); ++index) {
+    PyObject* name = Py_NewRef(PyTuple_GET_ITEM(invariants, index));
+    PyUnicode_InternInPlace(&name);
+    layout.invariants.push_back(Ref::steal(name));
   }
   layout.is_slot.resize(layout.names.size());
   for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(slots); ++index) {

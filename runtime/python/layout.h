@@ -45,6 +45,8 @@ struct Layout {
   std::vector<PyMemberDef> members;
   std::vector<bool> is_slot;  // of `__slots__`: the instance dict does not show it
   bool has_dict = true;       // names beyond the layout are allowed
+  std::vector<Ref>
+      invariants;  // names of methods (invariants.h); if there are any, payloads have a flag behind the cells
   mutable NativeAccess native;
 
   int index_of(PyObject* interned_name) const;

@@ -19,6 +19,7 @@ Lookup LookupCache::fill(PyTypeObject* type, PyObject* name) {
   const bool from_instance =
       !attribute || is_slot(attribute.get(), type, name) || !Py_TYPE(attribute.get())->tp_descr_set;
   found.layout = layout_if_made(type);
+  if (found.layout && found.layout->invariants.empty()) found.flags |= Lookup::kUnchecked;
   const int index = from_instance && found.layout ? found.layout->index_of(name) : -1;
   if (index >= 0) {
     found.flags |= Lookup::kCell;

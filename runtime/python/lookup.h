@@ -24,6 +24,8 @@ struct Lookup {
   // descriptor's.
   static constexpr std::uint8_t kCell = 4;
   static constexpr std::uint8_t kStm = 8;  // the object is an STMObject
+  // ... whose class has no invariants, so that nobody need know that it is written to.
+  static constexpr std::uint8_t kUnchecked = 16;
 
   // With kCell only.
   Cell* cell_in(Shell* shell) const {

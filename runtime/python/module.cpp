@@ -10,6 +10,7 @@
 #include "runtime/python/guards.h"
 #include "runtime/python/instance.h"
 #include "runtime/python/introspection.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/module_bytes.h"
 #include "runtime/python/object.h"
 #include "runtime/python/object_wrappers.h"
@@ -52,6 +53,7 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(PyModule_AddFunctions(module.ptr(), block_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), guard_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), callback_methods) == 0);
+  check(PyModule_AddFunctions(module.ptr(), invariant_methods) == 0);
   check(add_block(module.ptr()) == 0);
   check(add_transaction_local(module.ptr()) == 0);
   check(add_unrecorded(module.ptr()) == 0);

@@ -6,6 +6,7 @@
 #include "runtime/python/attempts.h"
 #include "runtime/python/class_change.h"
 #include "runtime/python/instance.h"
+#include "runtime/python/invariants.h"
 
 namespace stmpy {
 
@@ -36,8 +37,12 @@ PyObject* object_new(PyTypeObject*, PyObject*, PyObject*);
 
 // As object.__init__ and object.__new__: whoever gets arguments that nobody has taken refuses them.
 int object_init(PyObject* self, PyObject* args, PyObject* kwargs) {
-  if (!given_arguments(args, kwargs)) return 0;
   PyTypeObject* type = Py_TYPE(self);
+  if (!given_arguments(args, kwargs)) {
+    const bool is_whole_call =
+        type->tp_init == object_init && !shell_of(self)->payload->layout->invariants.empty();
+    return is_whole_call ? end_construction(self) : 0;
+  }
   if (type->tp_init != object_init) {
     PyErr_SetString(PyExc_TypeError,
                     "object.__init__() takes exactly one argument (the instance to initialize)");
@@ -79,6 +84,10 @@ PyObject* new_object(PyTypeObject* type) {
   new (&shell_of(self)->extra) std::atomic<Extra*>(nullptr);
   shell_of(self)->payload = new_payload(layout, shell_of(self));
   if (!shell_of(self)->payload) {
+    Py_DECREF(self);
+    return nullptr;
+  }
+  if (!layout->invariants.empty() && !begin_construction(self)) {
     Py_DECREF(self);
     return nullptr;
   }
@@ -223,7 +232,8 @@ int set_attribute(PyObject* object, PyObject* name, PyObject* value) {
     thread->lookups.fill(type, interned.get());
     return set_attribute_slowly(*thread, object, interned.get(), value);
   }
-  if ((lookup->flags & Lookup::kCell) && value) {
+  constexpr std::uint8_t kWritable = Lookup::kCell | Lookup::kUnchecked;
+  if ((lookup->flags & kWritable) == kWritable && value) {
     if (Cell* cell = lookup->cell_in(shell_of(object))) {
       if (core::holds_logged(thread->descriptor, cell->record)) {
         if (PyObject* replaced = cell->peek()) {

@@ -152,7 +152,8 @@ Ref make_payload_type(Layout& layout, PyTypeObject* type) {
       {Py_tp_members, layout.members.data()},
       {0, nullptr},
   };
-  const auto size = static_cast<int>(offsetof(Payload, cells) + layout.names.size() * sizeof(Cell));
+  const std::size_t cells_end = offsetof(Payload, cells) + layout.names.size() * sizeof(Cell);
+  const auto size = static_cast<int>(cells_end + (layout.invariants.empty() ? 0 : sizeof(void*)));
   PyType_Spec spec = {"stmpy.Payload", size, 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_BASETYPE, slots};
   Ref made = Ref::steal(PyType_FromSpec(&spec));
