@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from stmpy._runtime import STMCounter, STMObject
+from stmpy._runtime import STMCounter, STMObject, STMQueue
 
 _O = TypeVar("_O", bound=STMObject)
 _C = TypeVar("_C", bound=STMCounter)
@@ -12,6 +12,17 @@ _C = TypeVar("_C", bound=STMCounter)
 
 def empty(cls: type[_O]) -> _O:
     return cls.__new__(cls)
+
+
+_Q = TypeVar("_Q", bound=STMQueue[Any])
+
+
+def queue(cls: type[_Q], maxsize: int, items: list[Any]) -> _Q:
+    made = cls.__new__(cls)
+    STMQueue.__init__(made, maxsize)
+    for item in items:
+        STMQueue.put(made, item)
+    return made
 
 
 def counter(cls: type[_C], value: int) -> _C:

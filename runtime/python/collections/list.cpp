@@ -170,7 +170,7 @@ int list_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     return -1;
   }
   if (!PyArg_UnpackTuple(args, "STMList", 0, 1, &iterable)) return -1;
-  const Ref items = iterable ? items_from(iterable) : Ref::steal(PyTuple_New(0));
+  const Ref items = iterable ? items_from(iterable) : Ref::steal(PyList_New(0));
   if (!items) return -1;
   // Just made, and nobody else knows it.
   if (!may_be_held(self) && PyObject_IsTrue(list_of(self)->length.peek()) == 0)

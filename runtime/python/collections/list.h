@@ -82,12 +82,12 @@ PyObject* concat_lists(PyObject* self, PyObject* other);
 PyObject* repeat_list(PyObject* self, Py_ssize_t times);
 PyObject* extend_in_place(PyObject* self, PyObject* iterable);
 PyObject* repeat_in_place(PyObject* self, Py_ssize_t times);
-// What a list or tuple holds that no other thread changes.
+// What a list of Python's holds that nobody else knows.
 inline PyObject* const* items_in(const Ref& items) { return PySequence_Fast_ITEMS(items.get()); }
 inline std::size_t count_of(const Ref& items) {
   return static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.get()));
 }
-// The items of any iterable, a list or tuple that no other thread changes. Null with an exception.
+// The items of any iterable, in a new list of Python's. Null with an exception.
 Ref items_from(PyObject* iterable);
 
 PyObject* get_subscript(PyObject* self, PyObject* key);

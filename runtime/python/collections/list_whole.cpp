@@ -8,7 +8,16 @@ namespace stmpy {
 
 Ref items_from(PyObject* iterable) {
   if (is_list(iterable) && Py_TYPE(iterable)->tp_iter == list_type->tp_iter) return items_of(iterable);
-  return Ref::steal(PySequence_Tuple(iterable));
+  if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable))
+    return Ref::steal(PySequence_List(iterable));
+  const Ref iterator = Ref::steal(PyObject_GetIter(iterable));
+  Ref items = iterator ? Ref::steal(PyList_New(0)) : Ref();
+  while (items) {  // whatever the iterable says of its length
+    const Ref item = Ref::steal(PyIter_Next(iterator.get()));
+    if (!item && !PyErr_Occurred()) break;
+    if (!item || PyList_Append(items.get(), item.get()) < 0) items = Ref();
+  }
+  return items;
 }
 
 PyObject* concat_lists(PyObject* left, PyObject* right) {
