@@ -32,7 +32,6 @@ struct Binding {
   Ref local;         // so that its address is not another one's
   Ref value;         // null: it has none
   core::Record key;  // under which the savepoints remember whether it was logged; nobody ever holds it
-  bool logged;       // outside of all savepoints
 };
 
 // Of one attempt; owned by its thread alone, and taken from it before anything of it is let go.

@@ -18,7 +18,6 @@ TransactionLocal* local_of(PyObject* self) { return reinterpret_cast<Transaction
 
 void* put_back(void* binding, void* old_value) {
   auto* changed = static_cast<Binding*>(binding);
-  changed->logged = false;
   PyObject* replaced = changed->value.release();
   changed->value = Ref::steal(static_cast<PyObject*>(old_value));
   return replaced;
@@ -52,10 +51,9 @@ bool bind(Thread& thread, PyObject* self, Ref value) {
     return false;
   }
   if (!binding->local) binding->local = Ref::borrow(self);
-  const bool in_savepoint = thread.descriptor.depth > 0;
-  if (in_savepoint ? core::must_log_again(thread.descriptor, binding->key) : !binding->logged)
+  // Outside of all savepoints nothing is put back: the whole attempt takes the binding with it.
+  if (core::must_log_again(thread.descriptor, binding->key))
     log_companion(thread, binding, kBinding, Ref::borrow(binding->value.get()));
-  binding->logged = true;
   binding->value = std::move(value);
   return true;
 }

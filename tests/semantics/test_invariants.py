@@ -20,6 +20,7 @@ from stmpy import (
     access_map,
     atomic,
     atomically,
+    compiled,
     current_transaction,
     in_transaction,
     invariant,
@@ -181,27 +182,43 @@ def test_every_way_to_write_is_checked():
         def small(self):
             return getattr(self, "value", 10) < 10 and not hasattr(self, "absent")
 
+    @compiled
     def increment(thing):
         thing.value += 10
 
+    @compiled
+    def increment_by_what_runs_code(thing):
+        thing.value += int("10")
+
+    @compiled
     def loop(thing):
         for _ in range(5):
             thing.value += 2
 
+    @compiled
     def assign(thing):
         thing.value = 10
 
+    @compiled
+    def assign_twice(thing):
+        thing.value = 1
+        thing.value = thing.value + 9
+
+    @compiled
     def read_then_assign(thing):
         if thing.value == 0:
             thing.value = thing.value + 10
 
+    @compiled
     def delete(thing):
         del thing.value
 
     slotted = [
         increment,
+        increment_by_what_runs_code,
         loop,
         assign,
+        assign_twice,
         read_then_assign,
         lambda thing: setattr(thing, "value", 10),
         lambda thing: object.__setattr__(thing, "value", 10),

@@ -253,6 +253,37 @@ def test_writes_to_what_is_held_already_are_refused():
     assert body() == (4, 4)
 
 
+def test_stores_on_what_compiled_code_holds_are_refused():
+    """It opens the cell at the first turn and keeps it, while a call enters the context."""
+    cell = Cell(5)
+
+    @atomic
+    def body(cell, context):
+        for number in range(3):
+            if number == 2:
+                context.__enter__()
+            cell.value = cell.value + number
+        context.__exit__()
+
+    with refused():
+        body(cell, unrecorded())
+    assert cell.value == 5
+
+
+def test_nothing_is_held_by_what_compiled_code_opens_in_it(held):
+    cell = Cell(1)
+
+    @atomic
+    def body(held, cell):
+        with unrecorded():
+            seen = [held.value, held.value, cell.value, cell.value, held.value + held.value]
+            for _ in range(3):
+                seen.append(held.value)
+        return seen, pairs(), cell.value + cell.value
+
+    assert body(held, cell) == (["old", "old", 1, 1, "oldold", "old", "old", "old"], set(), 2)
+
+
 def test_atomic_functions_are_refused():
     cell, calls = Cell(1), []
 
