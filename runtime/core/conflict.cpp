@@ -37,6 +37,15 @@ Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
   return Outcome::Aborted;
 }
 
+// A request that is refused again draws its age, and looks at the word again before anything else. Also where
+// something is held: readers whose ends the requester meets, one after the other, would keep it for ever from
+// giving up and from becoming a senior.
+bool tires(Descriptor& self) {
+  if (++self.refusals != 2) return false;
+  draw_age(self);
+  return true;
+}
+
 bool holds_nothing(const Descriptor& self) { return self.accesses.empty_since(self.first_access.get()); }
 
 Outcome after(Wait wait) {
@@ -64,11 +73,7 @@ Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal
     }
     if (ends_while_spinning(self, refusal.by)) return Outcome::Again;
   }
-  if (++self.refusals == 2) {
-    draw_age(self);
-    return Outcome::Again;
-  }
-  if (!refusal.by) return Outcome::Again;
+  if (tires(self) || !refusal.by) return Outcome::Again;
   if (refusal.by_claim) {
     drop_claim(self);  // if there was one, this is who displaced it
   } else if (is_write(mode) || self.age.load(std::memory_order_relaxed) != 0) {
@@ -120,16 +125,20 @@ bool doom_all(const Descriptor& self, const std::vector<Attempt>& holders) {
 // for an attempt that ends by itself. Not for ever: it may be blocked in foreign code, on a lock that the
 // waiter holds. No answer: rule 4.
 std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
+  const bool spins_first = refusal.by_claim || self.age.load(std::memory_order_relaxed) == 0;
+  if (spins_first && ends_while_spinning(self, refusal.by)) return Outcome::Again;
   if (refusal.by_claim) return std::nullopt;
   if (self.age.load(std::memory_order_relaxed) != 0) {
+    // Before it spins: else others come and go under its eyes.
     switch (record.set_claim(self)) {
-      case Claim::NotNeeded:
+      case Claim::SetOnFree:
         return Outcome::Again;
       case Claim::Taken:
         return std::nullopt;
       case Claim::Set:
         break;
     }
+    if (ends_while_spinning(self, refusal.by)) return Outcome::Again;
     const std::vector<Attempt> in_the_way = record.excluders(self, mode);
     schedule(Step::Dooming);
     if (!doom_all(self, in_the_way)) return std::nullopt;
@@ -190,7 +199,7 @@ Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& r
   schedule(Step::Refused);
   if (self.exclusive) return refusal.by ? give_up(self, record, refusal) : Outcome::Again;
   if (holds_nothing(self)) return wait_in_place(self, record, mode, refusal);
-  if (!refusal.by || ends_while_spinning(self, refusal.by)) return Outcome::Again;
+  if (tires(self) || !refusal.by) return Outcome::Again;
   const std::optional<Outcome> outlasted = outlast(self, record, mode, refusal);
   return outlasted ? *outlasted : give_up(self, record, refusal);
 }

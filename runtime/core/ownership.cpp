@@ -332,24 +332,24 @@ Claim Record::set_claim(Descriptor& self) {
   for (;;) {
     const std::uint64_t word = word_.load();
     if (!(word & kFat)) {
-      if (!(word & kHolders)) return Claim::NotNeeded;
       inflate(word);
       continue;
     }
     Attempt displaced;
+    Claim answer;
     {
       LockedFat fat(*this, word);
       if (!fat) continue;
-      if (fat->holders.empty()) return Claim::NotNeeded;
       if (fat->claim_is_pending() && fat->claim.descriptor != &self) {
         if (!older(self, *fat->claim.descriptor)) return Claim::Taken;
         displaced = fat->claim;
       }
       fat->claim = self.current();
       self.claimed = this;
+      answer = fat->holders.empty() ? Claim::SetOnFree : Claim::Set;
     }
     if (displaced) displaced.descriptor->parker.unpark();
-    return Claim::Set;
+    return answer;
   }
 }
 

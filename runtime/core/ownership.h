@@ -72,7 +72,7 @@ struct Refusal {
 enum class Claim : std::uint8_t {
   Set,
   Taken,      // somebody who is not younger has set one
-  NotNeeded,  // nobody holds the pair any more: ask again
+  SetOnFree,  // nobody holds the pair any more: ask again, before others take it
 };
 
 class Record {

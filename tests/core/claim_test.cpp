@@ -98,10 +98,13 @@ TEST_F(ClaimTest, is_cleared_before_its_attempt_has_ended) {
   EXPECT_FALSE(record.is_claimed_by(setter.self));
 }
 
-TEST_F(ClaimTest, is_not_set_on_a_pair_that_is_free) {
+// Whoever always comes when the pair is free, and asks when it is not, would never get it.
+TEST_F(ClaimTest, is_set_on_a_pair_that_has_just_become_free_too) {
   record.release(holder.self);
-  EXPECT_EQ(record.set_claim(setter.self), Claim::NotNeeded);
-  EXPECT_EQ(setter.self.claimed, nullptr);
+  EXPECT_EQ(record.set_claim(setter.self), Claim::SetOnFree);
+  EXPECT_EQ(request(other, Mode::Read), Request::Refused);
+  EXPECT_TRUE(refusal.by_claim);
+  EXPECT_EQ(request(setter, Mode::Write), Request::Granted);
 }
 
 TEST_F(ClaimTest, is_kept_by_a_pair_that_has_become_free) {

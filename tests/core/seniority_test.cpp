@@ -81,6 +81,34 @@ TEST_F(SeniorityTest, a_victim_that_runs_again_meets_the_claim) {
   holder.abort();
 }
 
+// Each has ended when the writer looks at it, and another one holds the pair by then: nobody is there whom it
+// could doom or give way to.
+TEST_F(SeniorityTest, a_reader_that_comes_to_write_is_not_kept_from_it_by_readers_that_come_and_go) {
+  Thread second;
+  Thread *reader = &holder, *next = &second;
+  Actor writer([&](Thread& thread) {
+    attempts = thread.call([&] { thread.write(*thing, thread.number(*thing) + 1); });
+  });
+  reader->start();
+  reader->read(*thing);
+  for (int refusal = 1; refusal <= 3; ++refusal) {
+    writer.run_to(Step::Refused);
+    next->start();
+    next->read(*thing);
+    reader->finish();
+    std::swap(reader, next);
+  }
+  writer.run_to(Step::Refused);
+  next->start();
+  Refusal refusal;
+  EXPECT_EQ(thing->record(0).request(next->self, Mode::Read, refusal), Request::Refused);
+  EXPECT_TRUE(refusal.by_claim);
+  reader->finish();
+  writer.run_to_end();
+  EXPECT_EQ(attempts, 1);
+  next->abort();
+}
+
 TEST_F(SeniorityTest, a_call_without_an_age_dooms_nobody) {
   holder.start();
   holder.write(*thing, 5);
