@@ -187,7 +187,7 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Block* block = block_in(self, Stage::Running);
   if (!block) return nullptr;
   if (block->nested) {
-    block->nested->end(true);
+    block->nested->end(nullptr);
   } else {
     block->stage = Stage::Over;  // finalisers run behind the commit
     const Commit commit = commit_attempt(*block->thread);
@@ -211,7 +211,7 @@ TakenBack end_by(Block* block, PyObject* exception) {
   block->stage = Stage::Over;  // finalisers run behind the revert
   TakenBack taken_back = TakenBack::Leaves;
   if (block->nested) {
-    block->nested->end(false);
+    block->nested->end(exception);
   } else {
     taken_back = block->outermost->take_back(exception);
   }

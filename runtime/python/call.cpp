@@ -129,7 +129,7 @@ NestedCall::NestedCall(Thread& thread, const Options& options)
   thread.open_level();
 }
 
-void NestedCall::end(bool keep) {
+void NestedCall::end(PyObject* exception) {
   core::Descriptor& self = thread_.descriptor;
   end_unrecorded(thread_, thread_.level);
   thread_.level = level_around_;
@@ -139,7 +139,7 @@ void NestedCall::end(bool keep) {
     self.deadline = deadline_around_;
     thread_.deadline_of = std::move(deadline_of_around_);
   }
-  if (keep || doomed) {
+  if (!exception || (doomed && is_abort(exception))) {
     core::close_savepoint(self);
   } else {
     core::revert_savepoint(self, savepoint_);
@@ -154,10 +154,10 @@ PyObject* call_nested(Thread& thread, const Options& options, Call call) {
   NestedCall nested(thread, options);
   PyObject* result = call();
   if (result) {
-    nested.end(true);
+    nested.end(nullptr);
   } else {
     RaisedException raised = RaisedException::take();
-    nested.end(false);
+    nested.end(raised.get());
     raised.raise_again();
   }
   return result;

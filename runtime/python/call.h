@@ -131,8 +131,10 @@ class NestedCall {
   NestedCall(const NestedCall&) = delete;
   NestedCall& operator=(const NestedCall&) = delete;
 
-  // Once. No exception may be set where its part is not kept: any code may run.
-  void end(bool keep);
+  // Once. `exception` is the one that its part was left by, or null: all but the attempt's own abort revert
+  // it, also in an attempt that was doomed meanwhile, because clean-up code may look at what is there. No
+  // exception may be set then: any code may run.
+  void end(PyObject* exception);
 
  private:
   Thread& thread_;

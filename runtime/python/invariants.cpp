@@ -209,7 +209,7 @@ bool check_invariants(Thread& thread) {
       wrote =
           wrote || (entry.record.get() != &companions.record && !(entry.flags.get() & core::LogEntry::kVoid));
     });
-    checks.end(true);
+    checks.end(nullptr);
     if (!hold) return false;
     if (!wrote) return true;
   }

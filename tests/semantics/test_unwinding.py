@@ -351,6 +351,28 @@ def test_a_swallowed_abort_in_a_nested_call_is_met_by_the_outer_one(stage, confl
     assert met == [1]
 
 
+def test_a_nested_call_that_fails_after_the_abort_is_reverted_for_clean_up_code(stage, conflict):
+    seen = []
+
+    @atomic
+    def fails(cell, mine):
+        mine.other = "nested"
+        swallowing(lambda: cell.value)
+        raise ValueError
+
+    def body(cell, mine):
+        mine.other = "outer"
+        try:
+            with contextlib.suppress(ValueError):
+                fails(cell, mine)
+            return cell.value
+        finally:
+            seen.append(mine.other)
+
+    assert run(stage, conflict, body) == "new"
+    assert seen == ["outer", "outer"]
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError])
 def test_what_must_leave_leaves_in_place_of_an_abort(stage, conflict, kind):
     mine, runs = Cell(), []
