@@ -23,6 +23,7 @@ of the history, and only the number of threads is in an exponent; in general the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -142,7 +143,6 @@ class _Order:
 
     def __init__(self, views: list[View]) -> None:
         self._views = sorted(views, key=lambda view: view.attempt.begin)
-        self._by_end = sorted(range(len(views)), key=lambda index: self._views[index].attempt.end)
         self._all = (1 << len(views)) - 1
         # Who saw a value, as bits. A variable that does not exist may come to be in that state again.
         self._readers: dict[tuple[str, Value], int] = {}
@@ -177,11 +177,18 @@ class _Order:
 
     def _ready(self, done: int) -> list[int]:
         """Those left that no attempt left precedes, who ended first in front."""
-        left = [index for index in self._by_end if not done >> index & 1]
-        if not left:
-            return []
-        first_end = self._views[left[0]].attempt.end
-        return [index for index in left if self._views[index].attempt.begin <= first_end]
+        left = self._all & ~done
+        ready: list[int] = []
+        first_end = math.inf
+        while left:
+            index = (left & -left).bit_length() - 1
+            attempt = self._views[index].attempt
+            if attempt.begin > first_end:
+                break  # and so did all that began later
+            ready.append(index)
+            first_end = min(first_end, attempt.end)
+            left &= left - 1
+        return sorted(ready, key=lambda index: self._views[index].attempt.end)
 
     def _with_readers(self, done: int, state: dict[str, Value]) -> _Position:
         placed = True

@@ -140,13 +140,18 @@ void Player::read_all() {
     play(Call{Call::Kind::ReadOutside, {Action{Action::Kind::Read, variable, Mode::Read, {}}}});
 }
 
+// As many as come in a second or so: longer than it takes the writer to be scheduled.
+constexpr int kMostArrivals = 20'000;
+
 void Player::read_in_relay(Relay& relay) {
   while (!relay.written) {
     call([&] {
       read_variable(0, Mode::Read);
       const int mine = ++relay.arrivals;
+      if (mine > kMostArrivals) fatal_("a writer does not come through among readers");
       const auto patience = Clock::now() + std::chrono::milliseconds(2);
       while (!relay.written && relay.arrivals == mine && Clock::now() < patience) std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
     });
   }
 }
