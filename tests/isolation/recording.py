@@ -43,6 +43,8 @@ class Log:
         self._operations: list[Operation] = []
         self._asked = ""
         self._value: int = 0
+        self._augmented: dict[str, int] = {}
+        """What was added to variables that were not read since: in an attempt that is to abort."""
         self._running = False
         self._begin = 0
         self._commit: int | None = None
@@ -67,6 +69,7 @@ class Log:
             self._begin = last
         self._running = True
         self._operations, self._commit = [], None
+        self._augmented.clear()
 
     def commits(self) -> None:
         self._commit = self._clock()
@@ -111,6 +114,9 @@ class Log:
         self._asked = ""
 
     def reads(self, variable: str, value: int) -> int:
+        if much := self._augmented.pop(variable, 0):
+            self._note(Kind.READ, variable, value - much)
+            self._note(Kind.WRITE, variable, value)
         self._note(Kind.READ, variable, value)
         return value
 
@@ -123,11 +129,10 @@ class Log:
     def wrote(self) -> None:
         self._note(Kind.WRITE, self._asked, self._value)
 
-    def augmented(self, value: int) -> None:
-        """What `writes` gave was added to the variable, which made it `value`."""
-        variable = self._asked
-        self._note(Kind.READ, variable, value - self._value)
-        self._note(Kind.WRITE, variable, value)
+    def augmented(self) -> None:
+        """What `writes` gave was added to the variable. What that made of it shows when it is read next."""
+        self._augmented[self._asked] = self._value
+        self._asked = ""
 
     def adds(self, counter: str) -> int:
         self.asks(counter)
@@ -170,6 +175,7 @@ class Log:
         self._operations.append(Operation(Kind.CLOSE, stamp=self._clock()))
 
     def reverts(self) -> None:
+        self._augmented.clear()
         self._operations.append(Operation(Kind.REVERT, stamp=self._clock()))
 
     def pause(self) -> None:

@@ -110,14 +110,15 @@ class Script:
 
     def _augment(self) -> Lines:
         variable = self._variable()
-        return [f'much = log.writes("{variable}")', f"{variable} += much", f"log.augmented({variable})"]
+        update = [f'much = log.writes("{variable}")', f"{variable} += much", "log.augmented()"]
+        return [*update, f'log.reads(log.asks("{variable}"), {variable})']
 
     def _make(self) -> Lines:
         place = f"{self._pick(*self.cells)}.made"
         lines = ['made = log.made(Cell(log.writes("")))']
         if self._chance(2):
             lines += ["much = log.writes(log.value_of(made))", "made.value += much"]
-            lines += ["log.augmented(made.value)"]
+            lines += ["log.augmented()", "log.reads(log.asks(log.value_of(made)), made.value)"]
         return [*lines, f'{place} = log.links("{place}", made)', "log.wrote()"]
 
     def _follow(self) -> Lines:
@@ -143,12 +144,13 @@ class Script:
     def _nested(self, depth: int) -> Lines:
         body = self._actions(depth)
         if self._chance(2):
-            body.append("raise Failed")
+            body += ["log.reverts()", "raise Failed"]
         if self._blocks and self._chance(2):
             call = ["with atomic():", *indented(body)]
         else:
             call = [f"{self._define(self._atomic(), body)}({self._parameters})"]
-        caught = ["except Failed:", "    log.reverts()", "else:", "    log.closes()"]
+        # Noted inside: on its way out the attempt may be told to abort, with the call reverted already.
+        caught = ["except Failed:", "    pass", "else:", "    log.closes()"]
         return ["log.opens()", "try:", *indented(call), *caught]
 
     def _helper(self, depth: int) -> Lines:
