@@ -134,6 +134,7 @@ py::list revert_log(const py::object& missing) {
     auto* old_value = static_cast<PyObject*>(entry.old_value.get());
     // How the object keeps its attributes' order is its own affair.
     if (entry.record.get() == &shell_of(object)->structure && entry.slot.get()) return;
+    if (entry.slot.get() && is_inner_of_collection(object, entry.slot.get())) return;
     const bool is_class = entry.change.get() && entry.record.get() == &shell_of(object)->structure;
     py::object attribute = is_class ? py::reinterpret_borrow<py::object>(names::class_)
                                     : attribute_of(object, entry.record.get());

@@ -11,13 +11,13 @@ std::vector<Collection>& collections() {
   return *all;
 }
 
+}  // namespace
+
 bool register_with(PyObject* type, const char* abstract_base) {
   const Ref module = Ref::steal(PyImport_ImportModule("collections.abc"));
   const Ref base = module ? Ref::steal(PyObject_GetAttrString(module.get(), abstract_base)) : Ref();
   return base && Ref::steal(PyObject_CallMethod(base.get(), "register", "O", type));
 }
-
-}  // namespace
 
 int add_collection(PyObject* module, const Collection& collection, const char* abstract_base) {
   PyTypeObject* type = collection.type;
@@ -36,7 +36,15 @@ Ref name_in_collection(PyObject* object, const core::Record* record) {
   return Ref();
 }
 
-PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Ref items) {
+bool is_inner_of_collection(PyObject* object, const core::Slot* slot) {
+  for (const Collection& collection : collections()) {
+    if (PyType_IsSubtype(Py_TYPE(object), collection.type))
+      return collection.is_inner && collection.is_inner(object, slot);
+  }
+  return false;
+}
+
+PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Ref items, Ref pairs) {
   if (!arguments) return nullptr;
   const Ref module = Ref::steal(PyImport_ImportModule("stmpy._collections"));
   const Ref make = module ? Ref::steal(PyObject_GetAttrString(module.get(), maker)) : Ref();
@@ -44,7 +52,8 @@ PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Re
   const Ref all = own ? Ref::steal(PySequence_Concat(own.get(), arguments.get())) : Ref();
   const Ref state = all ? Ref::steal(PyObject_CallMethod(self, "__getstate__", nullptr)) : Ref();
   if (!state) return nullptr;
-  return PyTuple_Pack(4, make.get(), all.get(), state.get(), items ? items.get() : Py_None);
+  return PyTuple_Pack(5, make.get(), all.get(), state.get(), items ? items.get() : Py_None,
+                      pairs ? pairs.get() : Py_None);
 }
 
 }  // namespace stmpy

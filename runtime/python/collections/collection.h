@@ -16,12 +16,17 @@ struct Collection {
   // What access_map() and revert_log() call one of the object's own pairs. Null, without an exception, where
   // it is not one of them. `object` may be of a subclass.
   Ref (*name_of)(PyObject* object, const core::Record* record);
+  // Whether a slot of the object's own is nothing that a program has put there. Null: none is.
+  bool (*is_inner)(PyObject* object, const core::Slot* slot) = nullptr;
 };
 
-// Derives the type from STMObject, readies it, adds it to the module, and registers it with that class of
-// collections.abc (null: with none). -1 with an exception.
+// With that class of collections.abc. False with an exception.
+bool register_with(PyObject* type, const char* abstract_base);
+// Derives the type from STMObject, readies it, adds it to the module, and registers it (null: with none). -1
+// with an exception.
 int add_collection(PyObject* module, const Collection& collection, const char* abstract_base);
 Ref name_in_collection(PyObject* object, const core::Record* record);
+bool is_inner_of_collection(PyObject* object, const core::Slot* slot);
 
 // For tp_flags of all of them.
 inline constexpr unsigned long kCollectionFlags =
@@ -49,7 +54,7 @@ inline PyObject* exchange_value(Cell& cell, PyObject* value) {
 }
 
 // For pickle and copy: what object.__reduce_ex__ gives, made by `maker(type(self), *arguments)` of
-// stmpy._collections and filled with the items of an iterator (null: none). Takes over both references.
-PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Ref items);
+// stmpy._collections and filled with the items or the (key, value) pairs of an iterator (null: none).
+PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Ref items, Ref pairs = Ref());
 
 }  // namespace stmpy

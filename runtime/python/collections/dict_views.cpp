@@ -1,0 +1,208 @@
+#include "runtime/python/collections/dict_views.h"
+
+#include "runtime/python/collections/dict.h"
+
+namespace stmpy {
+namespace {
+
+struct View {
+  PyObject_HEAD PyObject* dict;
+};
+PyObject* dict_of(PyObject* view) { return reinterpret_cast<View*>(view)->dict; }
+
+extern PyTypeObject* const keys_type;
+extern PyTypeObject* const values_type;
+extern PyTypeObject* const items_type;
+
+Shows shows_of(PyObject* view) {
+  return Py_TYPE(view) == keys_type    ? Shows::Keys
+         : Py_TYPE(view) == items_type ? Shows::Items
+                                       : Shows::Values;
+}
+bool is_set_view(PyObject* object) { return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type; }
+
+Py_ssize_t length(PyObject* view) { return size_of(dict_of(view)); }
+PyObject* iterate(PyObject* view) { return make_iterator(dict_of(view), shows_of(view), false); }
+PyObject* iterate_reversed(PyObject* view, PyObject*) {
+  return make_iterator(dict_of(view), shows_of(view), true);
+}
+
+int contains_key(PyObject* view, PyObject* key) { return PySequence_Contains(dict_of(view), key); }
+
+int contains_item(PyObject* view, PyObject* item) {
+  if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) return 0;
+  const Key key = key_of(PyTuple_GET_ITEM(item, 0));
+  Thread* thread = this_thread();
+  Ref value;
+  if (!key.hashed() || !thread || !look_up(*thread, dict_of(view), key, value)) return -1;
+  return value ? PyObject_RichCompareBool(value.get(), PyTuple_GET_ITEM(item, 1), Py_EQ) : 0;
+}
+
+PyObject* repr(PyObject* view) {
+  const int running = Py_ReprEnter(view);
+  if (running != 0) return running > 0 ? PyUnicode_FromString("...") : nullptr;
+  const Ref list = Ref::steal(PySequence_List(view));
+  const char* const name = shows_of(view) == Shows::Keys    ? "dict_keys"
+                           : shows_of(view) == Shows::Items ? "dict_items"
+                                                            : "dict_values";
+  PyObject* const text = list ? PyUnicode_FromFormat("%s(%R)", name, list.get()) : nullptr;
+  Py_ReprLeave(view);
+  return text;
+}
+
+// A new set of the view's, changed by a method of set's.
+template <const char* const& kMethod>
+PyObject* combined(PyObject* left, PyObject* right) {
+  const Ref made = Ref::steal(PySet_New(left));
+  if (!made || !Ref::steal(PyObject_CallMethod(made.get(), kMethod, "O", right))) return nullptr;
+  return Py_NewRef(made.get());
+}
+const char* const kIntersect = "intersection_update";
+const char* const kUnite = "update";
+const char* const kSubtract = "difference_update";
+const char* const kDiffer = "symmetric_difference_update";
+
+// 1 or 0, or -1 with an exception.
+int contains_all(PyObject* container, PyObject* members) {
+  const Ref iterator = Ref::steal(PyObject_GetIter(members));
+  if (!iterator) return -1;
+  for (;;) {
+    const Ref member = Ref::steal(PyIter_Next(iterator.get()));
+    if (!member) return PyErr_Occurred() ? -1 : 1;
+    const int found = PySequence_Contains(container, member.get());
+    if (found <= 0) return found;
+  }
+}
+
+PyObject* compare(PyObject* self, PyObject* other, int operation) {
+  if (!PyAnySet_Check(other) && !PyDictViewSet_Check(other) && !is_set_view(other)) Py_RETURN_NOTIMPLEMENTED;
+  const Py_ssize_t mine = PyObject_Size(self), others = PyObject_Size(other);
+  if (mine < 0 || others < 0) return nullptr;
+  int answer = 0;
+  switch (operation) {
+    case Py_EQ:
+    case Py_NE:
+      answer = mine == others ? contains_all(other, self) : 0;
+      if (answer >= 0 && operation == Py_NE) answer = !answer;
+      break;
+    case Py_LT:
+      answer = mine < others ? contains_all(other, self) : 0;
+      break;
+    case Py_LE:
+      answer = mine <= others ? contains_all(other, self) : 0;
+      break;
+    case Py_GT:
+      answer = mine > others ? contains_all(self, other) : 0;
+      break;
+    case Py_GE:
+      answer = mine >= others ? contains_all(self, other) : 0;
+      break;
+  }
+  return answer < 0 ? nullptr : PyBool_FromLong(answer);
+}
+
+PyObject* is_disjoint(PyObject* self, PyObject* other) {
+  const Ref iterator = Ref::steal(PyObject_GetIter(other));
+  if (!iterator) return nullptr;
+  for (;;) {
+    const Ref member = Ref::steal(PyIter_Next(iterator.get()));
+    if (!member) return PyErr_Occurred() ? nullptr : Py_NewRef(Py_True);
+    const int found = PySequence_Contains(self, member.get());
+    if (found != 0) return found < 0 ? nullptr : Py_NewRef(Py_False);
+  }
+}
+
+PyObject* mapping(PyObject* view, void*) { return PyDictProxy_New(dict_of(view)); }
+
+int traverse(PyObject* view, visitproc visit, void* arg) {
+  Py_VISIT(dict_of(view));
+  return 0;
+}
+
+void dealloc(PyObject* view) {
+  PyObject_GC_UnTrack(view);
+  Py_XDECREF(dict_of(view));
+  PyObject_GC_Del(view);
+}
+
+PyMethodDef value_methods[] = {
+    {"__reversed__", iterate_reversed, METH_NOARGS, "A reverse iterator."},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyMethodDef set_methods[] = {
+    {"__reversed__", iterate_reversed, METH_NOARGS, "A reverse iterator."},
+    {"isdisjoint", is_disjoint, METH_O, "True if it has nothing in common with an iterable."},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyGetSetDef getsets[] = {
+    {"mapping", mapping, nullptr, "A read-only proxy of the dict.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PySequenceMethods make_sequence_methods(objobjproc contains) {
+  PySequenceMethods sequence = {};
+  sequence.sq_length = length;
+  sequence.sq_contains = contains;
+  return sequence;
+}
+PySequenceMethods keys_sequence = make_sequence_methods(contains_key);
+PySequenceMethods values_sequence = make_sequence_methods(nullptr);
+PySequenceMethods items_sequence = make_sequence_methods(contains_item);
+
+PyNumberMethods make_number_methods() {
+  PyNumberMethods number = {};
+  number.nb_and = combined<kIntersect>;
+  number.nb_or = combined<kUnite>;
+  number.nb_subtract = combined<kSubtract>;
+  number.nb_xor = combined<kDiffer>;
+  return number;
+}
+PyNumberMethods number_methods = make_number_methods();
+
+PyTypeObject make_type(const char* name, PySequenceMethods& sequence, bool is_set) {
+  PyTypeObject type = unready_type(name);
+  type.tp_basicsize = sizeof(View);
+  type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  type.tp_dealloc = dealloc;
+  type.tp_traverse = traverse;
+  type.tp_iter = iterate;
+  type.tp_repr = repr;
+  type.tp_as_sequence = &sequence;
+  type.tp_getset = getsets;
+  type.tp_methods = is_set ? set_methods : value_methods;
+  if (is_set) {
+    type.tp_richcompare = compare;
+    type.tp_hash = PyObject_HashNotImplemented;
+    type.tp_as_number = &number_methods;
+  }
+  return type;
+}
+PyTypeObject keys = make_type("stmpy.dict_keys", keys_sequence, true);
+PyTypeObject values = make_type("stmpy.dict_values", values_sequence, false);
+PyTypeObject items = make_type("stmpy.dict_items", items_sequence, true);
+PyTypeObject* const keys_type = &keys;
+PyTypeObject* const values_type = &values;
+PyTypeObject* const items_type = &items;
+
+}  // namespace
+
+PyObject* make_view(PyObject* dict, Shows shows) {
+  View* const view = PyObject_GC_New(View, shows == Shows::Keys     ? keys_type
+                                           : shows == Shows::Values ? values_type
+                                                                    : items_type);
+  if (!view) return nullptr;
+  view->dict = Py_NewRef(dict);
+  auto* const object = reinterpret_cast<PyObject*>(view);
+  PyObject_GC_Track(object);
+  return object;
+}
+
+int add_dict_views() {
+  for (const auto& [type, base] :
+       {std::pair{keys_type, "KeysView"}, {values_type, "ValuesView"}, {items_type, "ItemsView"}}) {
+    if (PyType_Ready(type) < 0 || !register_with(reinterpret_cast<PyObject*>(type), base)) return -1;
+  }
+  return 0;
+}
+
+}  // namespace stmpy
