@@ -83,6 +83,14 @@ struct Waiter {
   Waiter** place;  // what points to this one
 };
 
+// Somebody who waits in retry() and is to be woken.
+struct Sleeper {
+  std::uint64_t turn;
+  Descriptor* descriptor;
+};
+
+class Watch;
+
 class Descriptor {
  public:
   // --- for the descriptor's life
@@ -129,6 +137,8 @@ class Descriptor {
   // --- for the thread
   Clock::time_point last_conflict;
   Counters counters;
+  Watch* watch = nullptr;  // its waits in retry(), the newest first: signal handlers may begin others
+  std::vector<Sleeper> to_wake;  // by the commit that is being made
 
   Status state() const { return Status{status.load()}; }
   Attempt current() const { return {const_cast<Descriptor*>(this), state().generation()}; }

@@ -10,11 +10,18 @@ struct Host {
   void (*attach)(void* token);
   // Runs pending signal handlers (any code); true if one of them raised, which ends the wait.
   bool (*interrupted)();
+  // Whether this thread runs signal handlers, and has to look for them while it waits.
+  bool (*handles_signals)();
+  // No other thread will ever run again (at interpreter shutdown).
+  bool (*is_alone)();
   // Counts one more reference; runs no code of the user's.
   void (*retain)(void* reference);
   // Gives a reference back: may run any code, so it is called only behind the end of an attempt or of a
   // savepoint.
   void (*release)(void* reference);
+  // Whether nothing that the object stands for can change while it stays the same object. Runs no code of the
+  // user's.
+  bool (*is_constant)(void* reference);
 };
 
 extern Host host;

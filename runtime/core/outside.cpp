@@ -4,6 +4,7 @@
 
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
+#include "runtime/core/watch.h"
 
 namespace stmpy::core {
 namespace {
@@ -103,7 +104,9 @@ void finish_attempts_after_fork(Descriptor* survivor) {
     descriptor->first_waiter = nullptr;
     descriptor->waiting_for_it = 0;
   }
+  const std::vector<void*> watched_by_others = reset_watchers_after_fork(survivor);
   finish_attempts_of_others(survivor);
+  for (void* object : watched_by_others) host.release(object);
 }
 
 void finish_attempts_of_others(Descriptor* survivor) {

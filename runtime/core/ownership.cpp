@@ -281,7 +281,7 @@ Mode Record::held_by(const Descriptor& self) const {
   }
 }
 
-bool Record::release(Descriptor& self) {
+bool Record::release(Descriptor& self, bool changed) {
   for (;;) {
     std::uint64_t word = word_.load();
     if (word & kFat) {
@@ -291,17 +291,39 @@ bool Record::release(Descriptor& self) {
       if (own == fat->holders.end()) return false;
       const bool written = changes(own->mode);
       fat->holders.erase(own);
-      if (!written) return false;
-      fat->version += kVersionStep;
-      return std::exchange(fat->watched, false);
+      if (written) fat->version += kVersionStep;
+      return written && changed && std::exchange(fat->watched, false);
     }
     const Thin thin{word};
     const int own = thin.index_of(self.thin_id);
     if (own < 0) return false;
     const bool written = changes(thin.mode());
     std::uint64_t released = thin.without(own).word;
-    if (written) released = (released + kVersionStep) & ~kWatched;
-    if (word_.compare_exchange(word, released)) return written && (word & kWatched) != 0;
+    if (written) released += kVersionStep;
+    if (written && changed) released &= ~kWatched;
+    if (word_.compare_exchange(word, released)) return ((word & ~released) & kWatched) != 0;
+  }
+}
+
+void Record::set_watched() {
+  for (;;) {
+    std::uint64_t word = word_.load();
+    if (word & kFat) {
+      LockedFat fat(*this, word);
+      if (!fat) continue;
+      fat->watched = true;
+      return;
+    }
+    if (word_.compare_exchange(word, word | kWatched)) return;
+  }
+}
+
+bool Record::is_watched() const {
+  for (;;) {
+    const std::uint64_t word = word_.load();
+    if (!(word & kFat)) return (word & kWatched) != 0;
+    LockedFat fat(const_cast<Record&>(*this), word);
+    if (fat) return fat->watched;
   }
 }
 

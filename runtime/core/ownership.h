@@ -82,9 +82,12 @@ class Record {
   Request request(Descriptor& self, Mode mode, Refusal& refusal);
   // The mode in which `self` holds it, None if it does not.
   Mode held_by(const Descriptor& self) const;
-  // Letting go of what may have been changed bumps the version. True: watched, and the caller who changed the
-  // value has to look up the watchers.
-  bool release(Descriptor& self);
+  // Letting go of what may have been changed bumps the version. `changed`: the value is another one than
+  // before, so the watched bit is taken with it. True: it was set, and the caller looks up the watchers.
+  bool release(Descriptor& self, bool changed = true);
+  // Somebody waits for a change. Set while the pair is held.
+  void set_watched();
+  bool is_watched() const;
 
   // Who keeps `self` from having the pair in `mode`, as of one moment; without holders that are about to let
   // go. std::bad_alloc.

@@ -19,6 +19,8 @@ enum class Step {
   Undone,      // the log is replayed, nothing released yet
   Looked,      // an outside read has looked at the owner, and not yet read the value
   Kept,        // a reference went to limbo
+  Watching,    // a retry has entered the watchers' table, nothing reverted yet
+  Taken,       // a release took the watched bit, the watchers not looked up yet
   Peeked,      // an outside read has the value, and not yet rechecked
   Chosen,      // an outside read has rechecked it, and whoever called not yet counted it
   Spinning,    // somebody is about to look whether another attempt has ended

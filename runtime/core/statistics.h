@@ -13,7 +13,8 @@ enum class Counter : std::uint8_t {
   AbortedByConflict,   // attempts
   AbortedByException,  // attempts left by an exception of the user's
   Attempts,
-  NestedReverts,  // savepoints reverted by an exception
+  NestedReverts,  // savepoints reverted by an exception or a retry
+  Retries,        // attempts that ended in a wait for a change
   Waits,
   NanosecondsWaited,
   Count,

@@ -6,6 +6,7 @@
 #include "runtime/core/contention.h"
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
+#include "runtime/core/watch.h"
 
 namespace stmpy::core {
 namespace {
@@ -61,12 +62,13 @@ void revert_effects(Descriptor& self, AppendLog<PendingEffect>::Position since) 
 }
 
 // Releases everything, then ends the attempt, then wakes who waits for that: waking earlier loses wake-ups.
-void end_attempt(Descriptor& self) {
+void end_attempt(Descriptor& self, bool committed) {
   drop_claim(self);
-  self.accesses.forwards(self.first_access.get(), [&](Access& access) {
-    Record& record = *access.record.get();
-    if (!record.release_if_alone(self.thin_id)) record.release(self);
+  bool all_released = true;
+  self.accesses.forwards(self.first_access.get(), [&](const Access& access) {
+    all_released &= access.record.get()->release_if_alone(self.thin_id);
   });
+  if (!all_released) release_rest(self, committed);
   schedule(Step::Released);
   hide_patterns(self);
   self.depth = 0;
@@ -76,6 +78,7 @@ void end_attempt(Descriptor& self) {
     const std::lock_guard guard(self.waiters_mutex);
     for (const Waiter* waiter = self.first_waiter; waiter; waiter = waiter->next) waiter->parker->unpark();
   }
+  if (!all_released) wake_noted(self);
 }
 
 }  // namespace
@@ -166,7 +169,7 @@ void doom(Descriptor& self) {
 void revert(Descriptor& self) {
   self.log.backwards(self.first_entry.get(), undo);
   schedule(Step::Undone);
-  end_attempt(self);
+  end_attempt(self, false);
 }
 
 Wait wait_for_blocker(Descriptor& self) {
@@ -189,7 +192,7 @@ bool commit(Descriptor& self) {
 void finish_commit(Descriptor& self) {
   self.counters.add(Counter::Committed);
   apply_effects(self);
-  end_attempt(self);
+  end_attempt(self, true);
 }
 
 Savepoint open_savepoint(Descriptor& self) {

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "runtime/core/outside.h"
+#include "runtime/core/watch.h"
 #include "runtime/python/errors.h"
 #include "runtime/python/order.h"
 #include "runtime/python/payload.h"
@@ -116,7 +117,9 @@ bool write_if_free(Thread& thread, Cell& cell, PyObject* value) {
   // is released.
   void* old_value = cell.value.load(std::memory_order_relaxed);
   if (old_value) cell.value.store(Py_NewRef(value), core::kRelease);
-  if (!cell.record.release_if_alone(thin_id)) cell.record.release(thread.descriptor);
+  // Since we looked somebody may have come to watch it, or to wait.
+  if (!cell.record.release_if_alone(thin_id))
+    core::release_and_wake(thread.descriptor, cell.record, old_value != nullptr);
   if (!old_value) return false;
   core::reclaim_reference(old_value);
   return true;

@@ -6,6 +6,7 @@ namespace stmpy::core::test {
 
 std::atomic<long> Object::alive{0};
 thread_local std::function<bool()> signal_handlers;
+thread_local bool alone = false;
 std::atomic<int> detached{0};
 std::function<void()> on_detach, on_attach;
 
@@ -28,6 +29,9 @@ void install_host() {
     if (on_attach) on_attach();
   };
   host.interrupted = [] { return signal_handlers && signal_handlers(); };
+  host.handles_signals = [] { return true; };
+  host.is_alone = [] { return alone; };
+  host.is_constant = [](void* reference) { return static_cast<Object*>(reference)->constant; };
   host.retain = [](void* reference) { retain(static_cast<Object*>(reference)); };
   host.release = [](void* reference) { release(static_cast<Object*>(reference)); };
 }

@@ -17,6 +17,7 @@ struct Object {
 
   std::atomic<long> references{1};
   const long number;
+  bool constant = true;  // where it stands in an attribute unchanged, so does what it means
   std::function<void()> finaliser;
 
   static std::atomic<long> alive;
@@ -60,6 +61,8 @@ Ref<T> make(Arguments&&... arguments) {
 
 // What the core is told at its next look for signals: empty, or the handlers of this thread; true to raise.
 extern thread_local std::function<bool()> signal_handlers;
+// What the core is told of whether other threads will ever run again.
+extern thread_local bool alone;
 
 // How many threads are detached right now.
 extern std::atomic<int> detached;

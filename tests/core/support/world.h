@@ -6,11 +6,13 @@
 
 #include <array>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "runtime/core/outside.h"
 #include "runtime/core/transaction.h"
+#include "runtime/core/watch.h"
 #include "tests/core/support/host.h"
 
 namespace stmpy::core::test {
@@ -35,6 +37,8 @@ struct Thing : Object {
 struct Aborted {};
 struct Interrupted {};
 struct TimedOut {};
+// What a body raises that waits for a change.
+struct Retry {};
 
 struct Options {
   bool exclusive = false;
@@ -114,6 +118,7 @@ template <class Body>
 int Thread::call(Options options, Body body) {
   forget_call();
   self.deadline = options.deadline;
+  const std::uint64_t turn = draw_turn();
   for (int attempt = 1;; ++attempt) {
     start(options.exclusive);
     try {
@@ -121,6 +126,15 @@ int Thread::call(Options options, Body body) {
       if (finish()) return attempt;
       draw_age(self);
       abort();
+    } catch (const Retry&) {
+      doom(self);
+      const auto watch = std::make_unique<Watch>(self, turn);
+      revert(self);
+      let_go();
+      const Watch::Woken woken = watch->wait(options.deadline);
+      self.age = 0;
+      if (woken == Watch::Woken::TimedOut) throw TimedOut{};
+      if (woken != Watch::Woken::Changed) throw Interrupted{};
     } catch (const Aborted&) {
       draw_age(self);
       abort();
