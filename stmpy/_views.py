@@ -120,7 +120,9 @@ class Statistics:
     aborted_by_exception: int
     """Attempts of atomic functions that an exception left."""
     nested_reverts: int
-    """Nested transactions that an exception reverted."""
+    """Nested transactions that an exception reverted, and alternatives that did `retry()`."""
+    retries: int
+    """Attempts that waited in `retry()` for a change."""
     waits: int
     """How often a thread slept until another transaction had ended."""
     seconds_waited: float

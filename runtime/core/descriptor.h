@@ -113,7 +113,8 @@ class Descriptor {
   Shown<std::uint64_t> written_pattern{Record::kNoPattern};
   std::uint32_t depth = 0;  // savepoints that are open
   bool exclusive = false;   // reads="exclusive" from here on
-  bool usual = true;        // no reason to take another mode than the one that is asked for; see mode_for()
+  bool usual = true;  // no reason to take another mode than the one that is asked for (mode_for), nor to
+                      // ask at all
   AppendLog<Access> accesses;
   AppendLog<LogEntry> log;
   AppendLog<PendingEffect> effects;
@@ -137,7 +138,7 @@ class Descriptor {
   // --- for the thread
   Clock::time_point last_conflict;
   Counters counters;
-  Watch* watch = nullptr;  // its waits in retry(), the newest first: signal handlers may begin others
+  Watch* watch = nullptr;        // its waits in retry(), the newest first: signal handlers may begin others
   std::vector<Sleeper> to_wake;  // by the commit that is being made
 
   Status state() const { return Status{status.load()}; }

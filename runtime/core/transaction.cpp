@@ -156,14 +156,16 @@ bool must_log_again(Descriptor& self, const Record& record) {
   return std::exchange(place, &record) != &record;
 }
 
-void doom(Descriptor& self) {
+bool doom(Descriptor& self) {
+  bool done = false;
   std::uint64_t status = self.status.load();
   for (State state = Status{status}.state(); state == State::Active || state == State::Irrevocable;
        state = Status{status}.state()) {
-    if (self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Doomed).bits))
-      break;
+    done = self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Doomed).bits);
+    if (done) break;
   }
   hide_patterns(self);
+  return done;
 }
 
 void revert(Descriptor& self) {
@@ -193,6 +195,16 @@ void finish_commit(Descriptor& self) {
   self.counters.add(Counter::Committed);
   apply_effects(self);
   end_attempt(self, true);
+}
+
+void hide_from_inline_checks(Descriptor& self) {
+  hide_patterns(self);
+  self.usual = false;
+}
+
+void show_to_inline_checks(Descriptor& self) {
+  set_exclusive(self, self.exclusive);
+  if (self.state().state() != State::Doomed) show_patterns(self);
 }
 
 Savepoint open_savepoint(Descriptor& self) {

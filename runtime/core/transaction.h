@@ -81,8 +81,8 @@ inline void defer(Descriptor& self, const Effect& effect, void* object, void* re
 // Whether a pair that is held for writing has to be logged again, because a savepoint was opened since.
 bool must_log_again(Descriptor& self, const Record& record);
 
-// 4. Abort. ACTIVE -> DOOMED: from here on every barrier raises.
-void doom(Descriptor& self);
+// 4. Abort. ACTIVE -> DOOMED: from here on every barrier raises. False: it was doomed already.
+bool doom(Descriptor& self);
 // Replays the log, releases everything, ends the attempt, wakes who waits for it. Runs no code of the user's.
 void revert(Descriptor& self);
 // After the revert, holding nothing: until the attempt that was in the way has ended.
@@ -141,6 +141,10 @@ Savepoint open_savepoint(Descriptor& self);
 void close_savepoint(Descriptor& self);
 // Also closes it. Any code may run at its end (values that nobody holds any more).
 void revert_savepoint(Descriptor& self, const Savepoint& savepoint);
+
+// Between a retry inside of an alternative and the alternative's end every barrier takes the whole way.
+void hide_from_inline_checks(Descriptor& self);
+void show_to_inline_checks(Descriptor& self);
 
 // Registers a pair that the attempt holds now. RegisteredAgain: the entry before it has a reference to the
 // object.

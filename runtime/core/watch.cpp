@@ -131,7 +131,7 @@ Watch::Woken Watch::wait(Clock::time_point deadline) {
 
 std::uint64_t draw_turn() {
   static std::atomic<std::uint64_t> turns{0};
-  return turns.fetch_add(1, std::memory_order_relaxed);
+  return turns.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 void note_watchers(Descriptor& self, const Record& record) {
@@ -141,7 +141,8 @@ void note_watchers(Descriptor& self, const Record& record) {
   for (Watcher* watcher = bucket.first; watcher; watcher = watcher->next) {
     if (watcher->record != &record) continue;
     Watch& watch = *watcher->watch;
-    if (watch.woken_.exchange(true, std::memory_order_acq_rel)) continue;  // by another change: once is enough
+    if (watch.woken_.exchange(true, std::memory_order_acq_rel))
+      continue;  // by another change: once is enough
     // The descriptor, because the watch may be gone when its turn comes.
     try {
       self.to_wake.push_back({watch.turn_, &watch.self_});

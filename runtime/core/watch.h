@@ -1,8 +1,8 @@
 // The watchers' table (protocol, sections 4, 6 and 8): who waits in `retry()`, and for a change of what.
 //
 // The *watched* bit of a record says that the table may know somebody. Whoever watches enters the table and
-// sets the bit while it still holds the pair, so that nothing can change unseen. A commit that has changed the
-// value takes the bit with its release, then looks the watchers up; an abort leaves it. A bit that nobody
+// sets the bit while it still holds the pair, so that nothing can change unseen. A commit that has changed
+// the value takes the bit with its release, then looks the watchers up; an abort leaves it. A bit that nobody
 // stands behind any more costs the next change one look.
 #pragma once
 
@@ -62,7 +62,7 @@ class Watch {
   Watch** place_;
 };
 
-// The order in which calls came to wait.
+// The order in which calls came to wait, from 1.
 std::uint64_t draw_turn();
 
 // Behind a release that took the watched bit: notes who is to be woken.
@@ -80,8 +80,8 @@ inline void release_and_wake(Descriptor& self, Record& record, bool changed) {
 // where it has committed.
 void release_rest(Descriptor& self, bool committed);
 
-// In the child after a fork: locks anew, nobody but the survivor watches. What the others held, to be released
-// when their attempts are finished.
+// In the child after a fork: locks anew, nobody but the survivor watches. What the others held, to be
+// released when their attempts are finished.
 std::vector<void*> reset_watchers_after_fork(Descriptor* survivor);
 
 }  // namespace stmpy::core

@@ -7,7 +7,7 @@ namespace stmpy {
 
 // Begins an attempt of an outermost transaction on this thread.
 inline void begin_attempt(Thread& thread) {
-  thread.told = thread.timed_out = false;
+  thread.told = thread.timed_out = thread.retrying = false;
   thread.open_level();
   core::begin(thread.descriptor);
 }

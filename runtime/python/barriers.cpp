@@ -20,7 +20,7 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
     return Done::Failed;
   }
   try {
-    if (self.state().state() != core::State::Doomed) {
+    if (!is_unwinding(thread)) {
       outcome = core::access(self, record, object, mode);
     } else {
       outcome =
@@ -227,14 +227,13 @@ Done own_structure(Thread& thread, PyObject* object) {
   return request(thread, object, record, core::mode_for(thread.descriptor, record, Mode::Write), outcome);
 }
 
-bool must_abort(Thread& thread) {
-  if (thread.descriptor.state().state() != core::State::Doomed) return false;
-  return !thread.told || !is_handling_abort();
-}
+bool must_abort(Thread& thread) { return is_unwinding(thread) && (!thread.told || !is_handling_abort()); }
 
 Done raise_abort(Thread& thread) {
   thread.told = true;
-  PyErr_SetString(errors::abort_transaction, "the transaction was aborted and will be run again");
+  PyErr_SetString(errors::abort_transaction, thread.retrying
+                                                 ? "the transaction waits in retry() and will be run again"
+                                                 : "the transaction was aborted and will be run again");
   return Done::Failed;
 }
 

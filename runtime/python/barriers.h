@@ -46,9 +46,13 @@ PyObject* read_committed(Thread& thread, const core::Record& record, const core:
 // take the whole way. The replaced value is released (any code may run).
 bool write_if_free(Thread& thread, Cell& cell, PyObject* value);
 
+// The attempt, or the alternative it is in, will be reverted: doomed, or on its way out of retry().
+inline bool is_unwinding(const Thread& thread) {
+  return thread.retrying || thread.descriptor.state().state() == core::State::Doomed;
+}
 // Raises AbortTransaction for the attempt in progress. Always Failed.
 Done raise_abort(Thread& thread);
-// Doomed, and its AbortTransaction is not being handled: it was swallowed, or not noticed yet. Then it is
+// Unwinding, and its AbortTransaction is not being handled: it was swallowed, or not noticed yet. Then it is
 // raised (again).
 bool must_abort(Thread& thread);
 

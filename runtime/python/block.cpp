@@ -187,6 +187,10 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Block* block = block_in(self, Stage::Running);
   if (!block) return nullptr;
   if (block->nested) {
+    if (block->nested->is_retry_target()) {  // swallowed
+      raise_abort(*block->thread);
+      return nullptr;
+    }
     block->nested->end(nullptr);
   } else {
     block->stage = Stage::Over;  // finalisers run behind the commit
@@ -207,11 +211,29 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_FALSE;
 }
 
+// Waiting in retry(), its time is up. Takes the place of the abort that is being handled, and knows what was
+// handled before that.
+void raise_timeout(Block* block, PyObject* abort) {
+  try {
+    raise_retry_timeout(*block->thread, block->name.get());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  RaisedException raised = RaisedException::take();
+  if (PyExceptionInstance_Check(abort)) PyException_SetContext(raised.get(), PyException_GetContext(abort));
+  raised.raise_again();
+}
+
 TakenBack end_by(Block* block, PyObject* exception) {
   block->stage = Stage::Over;  // finalisers run behind the revert
   TakenBack taken_back = TakenBack::Leaves;
   if (block->nested) {
+    const bool timed_out = block->nested->is_retry_target() && !always_propagates(exception);
     block->nested->end(exception);
+    if (timed_out) {
+      raise_timeout(block, exception);
+      taken_back = TakenBack::Raised;
+    }
   } else {
     taken_back = block->outermost->take_back(exception);
   }

@@ -1,5 +1,6 @@
 #include "runtime/python/call.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -8,16 +9,15 @@
 #include "runtime/python/unrecorded.h"
 
 namespace stmpy {
-namespace {
-
 using core::Counter;
 
-// Leaving with one of these ends the call even where the attempt was doomed.
 bool always_propagates(PyObject* exception) {
   return exception && (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) ||
                        PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) ||
                        PyErr_GivenExceptionMatches(exception, PyExc_MemoryError));
 }
+
+namespace {
 
 // The exception that is set has taken the place of another one.
 void set_context(PyObject* replaced) {
@@ -46,14 +46,18 @@ BetweenAttempts::BetweenAttempts(Thread& thread)
       deadline_of_(std::move(thread.deadline_of)),
       deadline_(thread.descriptor.deadline),
       age_(thread.descriptor.age.load(std::memory_order_relaxed)),
-      promoted_(std::move(thread.descriptor.promoted)) {}
+      promoted_(std::move(thread.descriptor.promoted)),
+      timed_calls_(std::exchange(thread.timed_calls, TimedCalls())),
+      retry_place_(std::move(thread.retry_place)) {}
 
 BetweenAttempts::~BetweenAttempts() {
+  watch_.reset();  // any code may run
   thread_.name.set(name_);
   thread_.call.set(call_);
   thread_.deadline_of = std::move(deadline_of_);
   thread_.descriptor.age.store(age_, std::memory_order_relaxed);
   thread_.descriptor.promoted = std::move(promoted_);
+  thread_.timed_calls = std::move(timed_calls_);
 }
 
 bool BetweenAttempts::wait() {
@@ -74,14 +78,57 @@ bool BetweenAttempts::wait() {
   return false;
 }
 
+void BetweenAttempts::watch(std::uint64_t turn) {
+  try {
+    watch_.reset(new core::Watch(thread_.descriptor, turn));
+  } catch (const std::bad_alloc&) {  // found out when it comes to the wait
+  }
+}
+
+bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_point deadline) {
+  using Woken = core::Watch::Woken;
+  if (!watch_) {
+    PyErr_NoMemory();
+    return false;
+  }
+  if (is_futile(*watch_)) {
+    raise_futile_retry(
+        retry_place_,
+        "the transaction has read only objects that nobody else can reach, so that nothing could "
+        "ever wake it");
+    return false;
+  }
+  const core::Clock::time_point nested_deadline = timed_calls_.next_deadline();
+  const Woken woken = watch_->wait(std::min(deadline, nested_deadline));
+  if (woken == Woken::TimedOut && deadline <= nested_deadline)
+    raise_retry_timeout(options.name, retry_place_, watch_->pairs());
+  if (woken == Woken::Alone)
+    raise_futile_retry(retry_place_, "the interpreter is shutting down, and no other thread can wake it");
+  RaisedException raised = RaisedException::take();
+  watch_.reset();  // any code may run
+  age_ = 0;
+  if (!raised.get()) return true;  // maybe only to find that the time of a nested call is up
+  raised.raise_again();
+  return false;
+}
+
 TakenBack OutermostCall::take_back(PyObject* exception) {
   core::Descriptor& self = thread_.descriptor;
   // Doomed without being told, and left by an exception of its own: what it saw was consistent, so the
   // exception is true.
-  const bool aborted = !exception || (thread_.told && self.state().state() == core::State::Doomed);
-  self.counters.add(aborted ? Counter::AbortedByConflict : Counter::AbortedByException);
-  if (aborted) core::draw_age(self);
+  const bool doomed = self.state().state() == core::State::Doomed;
+  const bool aborted = !exception || (thread_.told && doomed);
+  waits_for_change_ = thread_.retrying && doomed && !always_propagates(exception);
+  self.counters.add(waits_for_change_ ? Counter::Retries
+                    : aborted         ? Counter::AbortedByConflict
+                                      : Counter::AbortedByException);
+  if (aborted && !waits_for_change_) core::draw_age(self);
   between_.emplace(thread_);
+  if (waits_for_change_) {
+    ++retries_;
+    if (turn_ == 0) turn_ = core::draw_turn();
+    between_->watch(turn_);
+  }
   if (!revert_attempt(thread_)) {
     if (exception && !is_abort(exception)) set_context(exception);
     return TakenBack::Raised;
@@ -94,10 +141,13 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
     between_->raise_timeout();
     return false;
   }
-  if (options_.max_attempts != 0 && attempts_ >= options_.max_attempts) {
+  if (waits_for_change_)
+    return arguments.can_run_again(options_.name) && between_->wait_for_change(options_, deadline_);
+  const std::uint64_t aborts = attempts_ - retries_;
+  if (options_.max_attempts != 0 && aborts >= options_.max_attempts) {
     PyErr_Format(errors::too_many_attempts,
                  "%U was aborted %llu times, as often as max_attempts allows; nothing was changed",
-                 options_.name, static_cast<unsigned long long>(attempts_));
+                 options_.name, static_cast<unsigned long long>(aborts));
     return false;
   }
   return arguments.can_run_again(options_.name) && between_->wait();
@@ -118,32 +168,46 @@ NestedCall::NestedCall(Thread& thread, const Options& options)
       level_around_(thread.level),
       deadline_around_(thread.descriptor.deadline),
       deadline_of_around_(Ref::borrow(thread.deadline_of.get())),
-      exclusive_around_(thread.descriptor.exclusive) {
+      exclusive_around_(thread.descriptor.exclusive),
+      has_timeout_(options.timeout >= 0) {
   core::Descriptor& self = thread.descriptor;
-  if (const auto own = deadline_of(options); own < deadline_around_) {
-    self.deadline = own;
-    thread.deadline_of = Ref::borrow(options.name);
+  if (has_timeout_) {
+    const auto own =
+        thread.timed_calls.begin(options.name, options.timeout, deadline_of(options), thread.last_level + 1);
+    if (own < deadline_around_) {
+      self.deadline = own;
+      thread.deadline_of = Ref::borrow(options.name);
+    }
   }
   core::set_exclusive(self, exclusive_around_ || options.exclusive);
   savepoint_ = core::open_savepoint(self);
   thread.open_level();
+  level_ = thread.level;
 }
 
 void NestedCall::end(PyObject* exception) {
   core::Descriptor& self = thread_.descriptor;
   end_unrecorded(thread_, thread_.level);
+  const bool is_target = is_retry_target();
+  if (is_target) end_retry(thread_);
   thread_.level = level_around_;
   core::set_exclusive(self, exclusive_around_);
   const bool doomed = self.state().state() == core::State::Doomed;
+  const bool left = doomed || thread_.retrying;  // what is around it is reverted with it
+  if (has_timeout_) {
+    using State = TimedCalls::State;
+    thread_.timed_calls.end(level_, left ? State::Left : is_target ? State::TimedOut : State::Ended);
+  }
   if (!doomed) {  // an abort keeps the tightest deadline: the wait before the next attempt counts too
     self.deadline = deadline_around_;
     thread_.deadline_of = std::move(deadline_of_around_);
   }
-  if (!exception || (doomed && is_abort(exception))) {
+  if (!is_target && (!exception || (left && is_abort(exception)))) {
     core::close_savepoint(self);
   } else {
     core::revert_savepoint(self, savepoint_);
   }
+  if (thread_.retrying) core::hide_from_inline_checks(self);
 }
 
 namespace {
@@ -152,15 +216,20 @@ template <class Call>
 PyObject* call_nested(Thread& thread, const Options& options, Call call) {
   if (!may_nest(thread)) return nullptr;
   NestedCall nested(thread, options);
-  PyObject* result = call();
-  if (result) {
+  Ref result = Ref::steal(call());
+  const bool timed_out = nested.is_retry_target();
+  if (result && !timed_out) {
     nested.end(nullptr);
-  } else {
-    RaisedException raised = RaisedException::take();
-    nested.end(raised.get());
-    raised.raise_again();
+    return result.release();
   }
-  return result;
+  RaisedException raised = RaisedException::take();
+  nested.end(raised.get());
+  if (!timed_out || always_propagates(raised.get())) {
+    raised.raise_again();
+  } else {
+    raise_retry_timeout(thread, options.name);
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -176,8 +245,8 @@ PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* 
                                 : PyObject_Vectorcall;
     return vectorcall(callable, args, nargsf, kwnames);
   };
-  if (thread->in_transaction()) return call_nested(*thread, options, call);
   try {
+    if (thread->in_transaction()) return call_nested(*thread, options, call);
     const ConsumableArguments arguments(
         args, PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
     return call_outermost(*thread, options, arguments, call);

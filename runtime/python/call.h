@@ -2,17 +2,22 @@
 // two are shared with blocks, whose loop is in the generated code (block.h).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "runtime/python/attempts.h"
 #include "runtime/python/consumable.h"
+#include "runtime/python/retry.h"
 
 namespace stmpy {
 
 // A vectorcall. The result, or null with an exception.
 PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* const* args,
                           std::size_t nargsf, PyObject* kwnames);
+
+// Leaving with one of these ends the call even where the attempt was doomed.
+bool always_propagates(PyObject* exception);
 
 // Between two attempts of a call, finalisers and signal handlers may begin transactions of their own on the
 // same thread: what belongs to the call is kept here, and put back at the end.
@@ -28,15 +33,30 @@ class BetweenAttempts {
   // Until whoever was in the way has ended. False with an exception.
   bool wait();
 
+  // In front of the revert: the call is to wait for a change of what the attempt has read.
+  void watch(std::uint64_t turn);
+  // Until that has come. False with an exception.
+  bool wait_for_change(const Options& options, core::Clock::time_point deadline);
+
  private:
+  struct LeaveTable {
+    // A thread that has ended in its sleep has no lock of the language's any more.
+    void operator()(core::Watch* watch) const {
+      if (!watch->is_asleep()) delete watch;
+    }
+  };
+
   Thread& thread_;
   PyObject* const name_;
   const std::uint64_t call_;
   const bool timed_out_;
   Ref deadline_of_;
   const core::Clock::time_point deadline_;
-  const std::uint64_t age_;
+  std::uint64_t age_;
   std::vector<core::Record*> promoted_;
+  TimedCalls timed_calls_;
+  Place retry_place_;
+  std::unique_ptr<core::Watch, LeaveTable> watch_;
 };
 
 // Never: kNoDeadline.
@@ -76,6 +96,7 @@ class OutermostCall {
     thread_.attempt.set(++attempts_);
     thread_.descriptor.deadline = deadline_;
     thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
+    thread_.timed_calls.begin_attempt(attempts_ == 1);
     begin_attempt(thread_);
     core::set_exclusive(thread_.descriptor, options_.exclusive);
   }
@@ -92,6 +113,9 @@ class OutermostCall {
   const Options& options_;
   const core::Clock::time_point deadline_;
   std::uint64_t attempts_ = 0;
+  std::uint64_t retries_ = 0;  // those of them that ended in retry()
+  std::uint64_t turn_ = 0;     // since when it waits there: drawn at the first one
+  bool waits_for_change_ = false;
   std::optional<BetweenAttempts> between_;
 };
 
@@ -126,22 +150,27 @@ bool may_nest(Thread& thread);
 // call.
 class NestedCall {
  public:
-  // Behind may_nest().
+  // Behind may_nest(). std::bad_alloc with nothing begun, if it has a timeout.
   NestedCall(Thread& thread, const Options& options);
   NestedCall(const NestedCall&) = delete;
   NestedCall& operator=(const NestedCall&) = delete;
 
-  // Once. `exception` is the one that its part was left by, or null: all but the attempt's own abort revert
-  // it, also in an attempt that was doomed meanwhile, because clean-up code may look at what is there. No
-  // exception may be set then: any code may run.
+  // retry() leads here: because it has a timeout that has passed, or stands for an alternative.
+  bool is_retry_target() const { return thread_.retrying && thread_.retry_target == level_; }
+  // Once. `exception` is the one that its part was left by, or null: all but the abort of what is around it
+  // too revert it, also in an attempt that was doomed meanwhile, because clean-up code may look at what is
+  // there; so does a retry() that leads here, swallowed or not. No exception may be set then: any code may
+  // run.
   void end(PyObject* exception);
 
  private:
   Thread& thread_;
   const std::uint64_t level_around_;
+  std::uint64_t level_;
   const core::Clock::time_point deadline_around_;
   Ref deadline_of_around_;
   const bool exclusive_around_;
+  const bool has_timeout_;
   core::Savepoint savepoint_;
 };
 

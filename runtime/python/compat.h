@@ -63,6 +63,25 @@ inline bool is_finalizing() {
 #endif
 }
 
+// Of the interpreter: the one that runs signal handlers. Runs no code of the user's. True also where that
+// cannot be told.
+inline bool is_main_thread() {
+#if PY_VERSION_HEX >= 0x030d0000
+  static PyObject* const get_ident = [] {
+    const Ref module = Ref::steal(PyImport_ImportModule("_thread"));
+    PyObject* function = module ? PyObject_GetAttrString(module.get(), "_get_main_thread_ident") : nullptr;
+    PyErr_Clear();
+    return function;
+  }();
+  const Ref ident = Ref::steal(get_ident ? PyObject_CallNoArgs(get_ident) : nullptr);
+  const unsigned long main_thread = ident ? PyLong_AsUnsignedLong(ident.get()) : PyThread_get_thread_ident();
+  PyErr_Clear();
+  return main_thread == PyThread_get_thread_ident();
+#else
+  return _PyOS_IsMainThread() != 0;
+#endif
+}
+
 // The exception that is being raised, taken out of the thread's state, and put back.
 class RaisedException {
  public:

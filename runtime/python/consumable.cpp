@@ -44,7 +44,7 @@ bool ConsumableArguments::can_run_again(PyObject* function_name) const {
     const std::int64_t now = position_of(consumable.iterator);
     if (now == consumable.position && now != kUnknown) continue;
     PyErr_Format(errors::usage_error,
-                 "%U was aborted and cannot be run again: its argument %zd, a %.100s, is or may be consumed; "
+                 "%U has to run again and cannot: its argument %zd, a %.100s, is or may be consumed; "
                  "pass a list or a tuple, or "
                  "make the iterator inside of the function",
                  function_name, consumable.index + 1, Py_TYPE(consumable.iterator)->tp_name);

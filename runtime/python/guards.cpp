@@ -6,12 +6,10 @@
 namespace stmpy {
 namespace {
 
-// The thread, if its transaction is doomed.
-Thread* doomed_thread() {
+// The thread, if its transaction is unwinding.
+Thread* unwinding_thread() {
   Thread* thread = this_thread_if_any();
-  const bool doomed =
-      thread && thread->in_transaction() && thread->descriptor.state().state() == core::State::Doomed;
-  return doomed ? thread : nullptr;
+  return thread && thread->in_transaction() && is_unwinding(*thread) ? thread : nullptr;
 }
 
 PyObject* abort_again(Thread& thread) {
@@ -24,7 +22,7 @@ PyObject* abort_again(Thread& thread) {
 PyObject* caught(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 0 && !check_count("caught", count, 1)) return nullptr;
   PyObject* types = count == 1 ? args[0] : PyExc_BaseException;
-  if (Thread* thread = doomed_thread()) {
+  if (Thread* thread = unwinding_thread()) {
     const Ref exception = Ref::steal(PyErr_GetHandledException());
     const bool aborts = exception && exception.get() != Py_None && is_abort(exception.get());
     if (aborts && thread->told && !follows_abort(exception.get())) return Py_NewRef(errors::never_raised);
@@ -43,7 +41,7 @@ bool is_unwinding_caller(PyObject* exception) {
 // In a `finally`, in front of a return or a jump that would drop the exception that is unwinding. Returns the
 // value.
 PyObject* leaving(PyObject*, PyObject* value) {
-  if (Thread* thread = doomed_thread()) {
+  if (Thread* thread = unwinding_thread()) {
     const Ref exception = Ref::steal(PyErr_GetHandledException());
     const bool drops = exception && exception.get() != Py_None && is_unwinding_caller(exception.get());
     if (drops || must_abort(*thread)) return abort_again(*thread);
@@ -52,7 +50,7 @@ PyObject* leaving(PyObject*, PyObject* value) {
 }
 
 PyObject* checkpoint(PyObject*, PyObject*) {
-  if (Thread* thread = doomed_thread(); thread && must_abort(*thread)) return abort_again(*thread);
+  if (Thread* thread = unwinding_thread(); thread && must_abort(*thread)) return abort_again(*thread);
   Py_RETURN_NONE;
 }
 

@@ -73,22 +73,10 @@ const char* name_of(core::Mode mode) {
   return "none";
 }
 
-// Which attribute of the object the record stands for. Its structure goes by the name of what shows it.
-py::object attribute_of(PyObject* object, const core::Record* record) {
-  if (Ref name = name_in_collection(object, record)) return py::reinterpret_steal<py::object>(name.release());
-  if (PyErr_Occurred()) throw py::error_already_set();
-  Shell* shell = shell_of(object);
-  const Layout& layout = *shell->payload->layout;
-  for (std::size_t index = 0; index < layout.names.size(); ++index) {
-    if (&shell->payload->cells[index].record == record)
-      return py::reinterpret_borrow<py::object>(layout.names[index].get());
-  }
-  std::vector<NamedCell> cells;
-  if (!all_cells(shell, cells)) throw py::error_already_set();
-  for (const NamedCell& named : cells) {
-    if (&named.cell->record == record) return py::reinterpret_borrow<py::object>(named.name.get());
-  }
-  return py::reinterpret_borrow<py::object>(names::dict);
+py::object shown_attribute(PyObject* object, const core::Record* record) {
+  Ref attribute = attribute_of(object, record);
+  if (!attribute) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(attribute.release());
 }
 
 // A list of (transaction, [(object, attribute, mode)]), each transaction as of one instant.
@@ -115,7 +103,7 @@ py::list transactions_in_progress() {
     for (const core::Seen::Pair& pair : all[index].pairs) {
       auto* object = static_cast<PyObject*>(pair.object);
       pairs.append(py::make_tuple(py::reinterpret_borrow<py::object>(object),
-                                  attribute_of(object, pair.record), name_of(pair.mode)));
+                                  shown_attribute(object, pair.record), name_of(pair.mode)));
     }
     result.append(py::make_tuple(views[index], pairs));
   }
@@ -137,7 +125,7 @@ py::list revert_log(const py::object& missing) {
     if (entry.slot.get() && is_inner_of_collection(object, entry.slot.get())) return;
     const bool is_class = entry.change.get() && entry.record.get() == &shell_of(object)->structure;
     py::object attribute = is_class ? py::reinterpret_borrow<py::object>(names::class_)
-                                    : attribute_of(object, entry.record.get());
+                                    : shown_attribute(object, entry.record.get());
     result.append(py::make_tuple(py::reinterpret_borrow<py::object>(object), attribute,
                                  old_value ? py::reinterpret_borrow<py::object>(old_value) : missing));
   });
@@ -154,6 +142,7 @@ py::dict statistics() {
   result["aborted_by_conflict"] = totals[Counter::AbortedByConflict];
   result["aborted_by_exception"] = totals[Counter::AbortedByException];
   result["nested_reverts"] = totals[Counter::NestedReverts];
+  result["retries"] = totals[Counter::Retries];
   result["waits"] = totals[Counter::Waits];
   result["seconds_waited"] = static_cast<double>(totals[Counter::NanosecondsWaited]) / 1e9;
   return result;
@@ -170,6 +159,22 @@ std::size_t count_held(const TransactionView& view, bool writing) {
 }
 
 }  // namespace
+
+Ref attribute_of(PyObject* object, const core::Record* record) {
+  if (Ref name = name_in_collection(object, record)) return name;
+  if (PyErr_Occurred()) return Ref();
+  Shell* shell = shell_of(object);
+  const Layout& layout = *shell->payload->layout;
+  for (std::size_t index = 0; index < layout.names.size(); ++index) {
+    if (&shell->payload->cells[index].record == record) return Ref::borrow(layout.names[index].get());
+  }
+  std::vector<NamedCell> cells;
+  if (!all_cells(shell, cells)) return Ref();
+  for (const NamedCell& named : cells) {
+    if (&named.cell->record == record) return Ref::borrow(named.name.get());
+  }
+  return Ref::borrow(names::dict);
+}
 
 void add_introspection(py::module_& module) {
   py::class_<TransactionView>(module, "Transaction",

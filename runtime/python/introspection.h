@@ -3,8 +3,15 @@
 
 #include <pybind11/pybind11.h>
 
+#include "runtime/core/ownership.h"
+#include "runtime/python/references.h"
+
 namespace stmpy {
 
 void add_introspection(pybind11::module_& module);
+
+// Which attribute of the object the record stands for. Its structure goes by the name of what shows it. Null
+// with an exception.
+Ref attribute_of(PyObject* object, const core::Record* record);
 
 }  // namespace stmpy

@@ -14,6 +14,8 @@
 #include "runtime/python/module_bytes.h"
 #include "runtime/python/object.h"
 #include "runtime/python/object_wrappers.h"
+#include "runtime/python/or_else.h"
+#include "runtime/python/retry.h"
 #include "runtime/python/transaction_local.h"
 #include "runtime/python/unrecorded.h"
 
@@ -57,11 +59,14 @@ PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
   check(add_block(module.ptr()) == 0);
   check(add_transaction_local(module.ptr()) == 0);
   check(add_unrecorded(module.ptr()) == 0);
+  check(PyModule_AddFunctions(module.ptr(), retry_methods) == 0);
+  check(add_or_else(module.ptr()) == 0);
   check(add_collections(module.ptr()) == 0);
   check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
   check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);
   share_functions(module.ptr(), compiled_methods);
   share_functions(module.ptr(), block_methods);
   share_functions(module.ptr(), guard_methods);
+  share_functions(module.ptr(), retry_methods);
   add_introspection(module);
 }

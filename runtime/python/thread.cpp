@@ -7,6 +7,7 @@
 
 #include "runtime/core/host.h"
 #include "runtime/core/outside.h"
+#include "runtime/python/retry.h"
 
 namespace stmpy {
 namespace {
@@ -43,6 +44,7 @@ bool interrupted() {
     core::finish_attempts_of_others(detail::current_thread ? &detail::current_thread->descriptor : nullptr);
   return PyErr_CheckSignals() < 0;
 }
+bool is_alone() { return is_finalizing(); }
 void retain(void* reference) { Py_INCREF(static_cast<PyObject*>(reference)); }
 void release(void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); }
 
@@ -93,7 +95,8 @@ Thread* thread_of(const core::Descriptor& descriptor) {
 }
 
 int install_host() {
-  core::host = {detach, attach, interrupted, retain, release};
+  is_main_thread();  // finds what it asks, while no other thread can want the same
+  core::host = {detach, attach, interrupted, is_main_thread, is_alone, retain, release, is_constant};
   Ref os = Ref::steal(PyImport_ImportModule("os"));
   Ref callback = os ? Ref::steal(PyCFunction_New(&after_fork_method, nullptr)) : Ref();
   Ref at_fork = callback ? Ref::steal(PyObject_GetAttrString(os.get(), "register_at_fork")) : Ref();

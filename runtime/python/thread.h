@@ -5,6 +5,7 @@
 #include "runtime/core/transaction.h"
 #include "runtime/python/companions.h"
 #include "runtime/python/lookup.h"
+#include "runtime/python/timed_calls.h"
 
 namespace stmpy {
 
@@ -14,6 +15,12 @@ struct Options {
   double timeout = -1;             // seconds; negative: none
   std::uint64_t max_attempts = 0;  // 0: no limit
   bool exclusive = false;          // reads="exclusive"
+};
+
+// Where retry() was called.
+struct Place {
+  Ref file;
+  int line = 0;
 };
 
 struct alignas(64) Thread {
@@ -28,10 +35,15 @@ struct alignas(64) Thread {
   core::Shown<std::uint64_t> call;     // its serial number; 0 outside
   core::Shown<std::uint64_t> attempt;  // from 1
   Ref deadline_of;                     // the name of the function whose timeout is the tightest now
+  TimedCalls timed_calls;
+  std::uint64_t alternative = 0;  // the level of the innermost alternative of or_else; 0: none
 
   // --- for one attempt
   bool told = false;       // AbortTransaction was raised in it
   bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
+  bool retrying = false;   // ... by retry(), and what it unwinds to has not been reached
+  std::uint64_t retry_target = 0;  // the level of that; 0: the outermost call, and the attempt is doomed
+  Place retry_place;
   std::unique_ptr<Companions> companions;  // null: it has none
 
   // The object whose record the descriptor has claimed; null where it has claimed none.

@@ -1,5 +1,5 @@
-// retry: who waits for a change of what it has read (protocol, sections 6 and 8). No wake-up is lost: a sleeper
-// looks for itself only once an hour here.
+// retry: who waits for a change of what it has read (protocol, sections 6 and 8). No wake-up is lost: a
+// sleeper looks for itself only once an hour here.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,7 +123,8 @@ TEST_F(WatchTest, whatever_was_read_wakes) {
     for (const int each : {0, 1, 2}) write(1, each);
     Actor waiter([&](Thread& thread) {
       attempts = thread.call([&] {
-        if (thread.number(*thing, 0) + thread.number(*thing, 1) + thread.number(*thing, 2) == 3) throw Retry{};
+        if (thread.number(*thing, 0) + thread.number(*thing, 1) + thread.number(*thing, 2) == 3)
+          throw Retry{};
       });
     });
     waiter.let_go();
@@ -321,8 +322,8 @@ TEST_F(WatchTest, a_record_released_without_an_attempt_wakes) {
   release_and_wake(writer.self, record, false);
   EXPECT_TRUE(is_watched());
   ASSERT_TRUE(record.take_if_free(writer.self.thin_id, Mode::Write));
-  const auto old = Ref<Object>::stolen(
-      static_cast<Object*>(thing->slot(0).exchange(make<Object>(2).give_away())));
+  const auto old =
+      Ref<Object>::stolen(static_cast<Object*>(thing->slot(0).exchange(make<Object>(2).give_away())));
   release_and_wake(writer.self, record, true);
   waiter.run_to_end();
   EXPECT_EQ(attempts, 2);
