@@ -7,6 +7,7 @@
 
 #include "runtime/core/contention.h"
 #include "runtime/core/host.h"
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 
 namespace stmpy::core {
@@ -150,6 +151,16 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
   return wait == Wait::LostPatience ? std::nullopt : std::optional(after(wait));
 }
 
+// An irrevocable attempt is the oldest, and never gives up: whoever is in its way is doomed or ends by
+// itself. It waits for a victim that is blocked in foreign code as long as that takes.
+Outcome insist(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
+  if (!refusal.by || ends_while_spinning(self, refusal.by) || record.set_claim(self) != Claim::Set)
+    return Outcome::Again;
+  doom_all(self, record.excluders(self, mode));
+  schedule(Step::Doomed);
+  return after(wait_for_end(self, refusal.by, true));
+}
+
 // Registered among those who sleep until `of` has ended, for as long as this lives.
 class Waiting {
  public:
@@ -197,6 +208,7 @@ bool has_to_ask_again(Descriptor& self, const Record* claimed, bool held_nothing
 
 Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
   schedule(Step::Refused);
+  if (is_irrevocable(self)) return insist(self, record, mode, refusal);
   if (self.exclusive) return refusal.by ? give_up(self, record, refusal) : Outcome::Again;
   if (holds_nothing(self)) return wait_in_place(self, record, mode, refusal);
   if (tires(self) || !refusal.by) return Outcome::Again;

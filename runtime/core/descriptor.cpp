@@ -8,6 +8,7 @@
 #include <new>
 
 #include "runtime/core/host.h"
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 
 namespace stmpy::core {
@@ -31,7 +32,7 @@ struct Registry {
   std::vector<std::unique_ptr<Descriptor>> all;
   std::vector<std::uint32_t> unused;  // a heap; room for all of them is made in advance
   std::array<std::atomic<Descriptor*>, Record::kLargestThinId + 1> by_thin_id{};
-  std::atomic<std::uint64_t> ages{0};
+  std::atomic<std::uint64_t> ages{kOldest};
   std::atomic<std::uint64_t> stamps{0};
 };
 
@@ -90,6 +91,7 @@ Descriptor& adopt_descriptor() {
 }
 
 void retire_descriptor(Descriptor& descriptor) {
+  forget_age(descriptor);
   Registry& known = registry();
   const std::lock_guard guard(known.mutex);
   known.unused.push_back(descriptor.id);

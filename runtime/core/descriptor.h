@@ -135,6 +135,8 @@ class Descriptor {
   std::uint32_t refusals = 0;     // of the request that is being made
   std::uint32_t lost_races = 0;   // ... behind which it found the pair free for a moment
 
+  bool has_token = false;  // its attempt is irrevocable, or is about to begin so
+
   // --- for the thread
   Clock::time_point last_conflict;
   Counters counters;

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "runtime/core/host.h"
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 #include "runtime/core/watch.h"
 
@@ -104,6 +105,7 @@ void finish_attempts_after_fork(Descriptor* survivor) {
     descriptor->first_waiter = nullptr;
     descriptor->waiting_for_it = 0;
   }
+  reset_token_after_fork(survivor);
   const std::vector<void*> watched_by_others = reset_watchers_after_fork(survivor);
   finish_attempts_of_others(survivor);
   for (void* object : watched_by_others) host.release(object);
@@ -111,7 +113,9 @@ void finish_attempts_after_fork(Descriptor* survivor) {
 
 void finish_attempts_of_others(Descriptor* survivor) {
   for (Descriptor* descriptor : all_descriptors()) {
-    if (descriptor == survivor || !descriptor->state().in_progress()) continue;
+    if (descriptor == survivor) continue;
+    forget_age(*descriptor);
+    if (!descriptor->state().in_progress()) continue;
     if (descriptor->state().state() == State::Committed) {
       finish_commit(*descriptor);
     } else {

@@ -24,6 +24,7 @@ enum class Step {
   Peeked,      // an outside read has the value, and not yet rechecked
   Chosen,      // an outside read has rechecked it, and whoever called not yet counted it
   Spinning,    // somebody is about to look whether another attempt has ended
+  TookToken,   // a candidate for irrevocable has taken the token, and not yet looked again
   BackingOff,  // who met contention is about to sleep
 };
 

@@ -5,6 +5,7 @@
 #include "runtime/core/conflict.h"
 #include "runtime/core/contention.h"
 #include "runtime/core/host.h"
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 #include "runtime/core/watch.h"
 
@@ -71,6 +72,7 @@ void end_attempt(Descriptor& self, bool committed) {
   if (!all_released) release_rest(self, committed);
   schedule(Step::Released);
   hide_patterns(self);
+  if (self.has_token) give_back_token(self);
   self.depth = 0;
   self.status.store_fenced(Status::of(self.state().generation(), State::Idle).bits);
   schedule(Step::Ended);

@@ -1,0 +1,177 @@
+// Irrevocable attempts (protocol, section 10): one token, given to the oldest, never aborted.
+#include "runtime/core/irrevocable.h"
+
+#include "tests/core/support/stage.h"
+
+namespace stmpy::core::test {
+namespace {
+
+class IrrevocableTest : public CoreTest {
+ protected:
+  static void start_irrevocable(Thread& thread) {
+    ASSERT_EQ(take_token(thread.self), Wait::Ended);
+    begin_irrevocable(thread.self);
+  }
+  // A call that asks for the token, increments `thing` behind `own`, and commits.
+  Actor::Part increments() {
+    return [this](Thread& thread) {
+      descriptor = &thread.self;
+      start_irrevocable(thread);
+      thread.write(*own, 20);
+      thread.write(*thing, thread.number(*thing, 0, mode) + 1);
+      EXPECT_TRUE(thread.finish());
+    };
+  }
+
+  Ref<Thing> thing = make<Thing>(1), own = make<Thing>(10);
+  Thread holder, other;
+  Mode mode = Mode::Write;
+  Descriptor* descriptor = nullptr;
+};
+
+TEST_F(IrrevocableTest, it_commits_and_gives_the_token_to_the_next) {
+  for (Thread* thread : {&holder, &other, &holder}) {
+    start_irrevocable(*thread);
+    EXPECT_EQ(thread->state(), State::Irrevocable);
+    thread->write(*thing, thread->number(*thing) + 1);
+    ASSERT_TRUE(thread->finish());
+    EXPECT_FALSE(thread->self.has_token);
+    EXPECT_EQ(thread->self.age, 0U);
+  }
+  EXPECT_EQ(holder.committed_number(*thing), 4);
+}
+
+TEST_F(IrrevocableTest, an_exception_of_its_own_reverts_it_and_gives_the_token_back) {
+  start_irrevocable(holder);
+  holder.write(*thing, 5);
+  holder.abort();
+  EXPECT_EQ(holder.committed_number(*thing), 1);
+  start_irrevocable(other);
+  other.abort();
+}
+
+TEST_F(IrrevocableTest, there_is_one_at_a_time) {
+  start_irrevocable(holder);
+  Actor candidate(increments());
+  candidate.run_to(Step::Parking);
+  EXPECT_EQ(descriptor->state().state(), State::Idle);
+  ASSERT_TRUE(holder.finish());
+  candidate.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 2);
+}
+
+TEST_F(IrrevocableTest, a_wait_for_the_token_ends_with_the_deadline) {
+  start_irrevocable(holder);
+  other.self.deadline = Clock::now();
+  EXPECT_EQ(take_token(other.self), Wait::TimedOut);
+  EXPECT_FALSE(other.self.has_token);
+  other.self.deadline = kNoDeadline;
+  holder.abort();
+}
+
+TEST_F(IrrevocableTest, a_signal_handler_that_raises_ends_a_wait_for_the_token) {
+  draw_age(holder.self);  // an older call between two attempts
+  signal_handlers = [] { return true; };
+  EXPECT_EQ(take_token(other.self), Wait::Interrupted);
+  signal_handlers = nullptr;
+  forget_age(holder.self);
+}
+
+TEST_F(IrrevocableTest, it_waits_until_no_older_call_is_in_progress) {
+  draw_age(holder.self);
+  holder.start();
+  holder.write(*thing, 5);
+  Actor candidate(increments());
+  candidate.run_to(Step::Parking);
+  EXPECT_EQ(holder.state(), State::Active) << "nobody is aborted for it who is older";
+  ASSERT_TRUE(holder.finish());
+  forget_age(holder.self);
+  candidate.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 6);
+}
+
+// Two candidates that wait for each other would never end.
+TEST_F(IrrevocableTest, a_candidate_gives_the_token_up_for_an_older_one_that_came_to_ask) {
+  draw_age(holder.self);
+  const std::uint64_t age = holder.self.age.exchange(0);  // drawn, and not shown yet
+  Actor candidate(increments());
+  candidate.run_to(Step::TookToken);
+  holder.self.age = age;
+  candidate.let_go();
+  start_irrevocable(holder);
+  holder.write(*thing, 5);
+  ASSERT_TRUE(holder.finish());
+  candidate.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 6);
+}
+
+TEST_F(IrrevocableTest, it_dooms_who_is_in_its_way_whatever_their_age_and_waits_until_they_have_ended) {
+  for (const bool aged : {false, true}) {
+    holder.start();
+    holder.write(*thing, 5);
+    Actor irrevocable(increments());
+    irrevocable.run_to(Step::Requested);
+    if (aged) draw_age(holder.self);
+    irrevocable.run_to(Step::Parking);
+    EXPECT_EQ(holder.state(), State::Doomed);
+    EXPECT_EQ(descriptor->state().state(), State::Irrevocable);
+    holder.abort();
+    forget_age(holder.self);
+    irrevocable.run_to_end();
+  }
+  EXPECT_EQ(holder.committed_number(*thing), 3);
+}
+
+TEST_F(IrrevocableTest, it_dooms_readers_of_what_it_read_and_comes_to_write) {
+  mode = Mode::Read;
+  holder.start();
+  EXPECT_EQ(holder.number(*thing), 1);
+  Actor irrevocable(increments());
+  irrevocable.run_to(Step::Parking);
+  EXPECT_EQ(holder.state(), State::Doomed);
+  holder.abort();
+  irrevocable.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 2);
+}
+
+TEST_F(IrrevocableTest, under_reads_exclusive_it_does_not_give_up_either) {
+  holder.start();
+  EXPECT_EQ(holder.number(*thing), 1);
+  Actor irrevocable([this](Thread& thread) {
+    descriptor = &thread.self;
+    start_irrevocable(thread);
+    set_exclusive(thread.self, true);
+    EXPECT_EQ(thread.number(*thing), 1);
+    EXPECT_TRUE(thread.finish());
+  });
+  irrevocable.run_to(Step::Parking);
+  EXPECT_EQ(holder.state(), State::Doomed);
+  holder.abort();
+  irrevocable.run_to_end();
+}
+
+TEST_F(IrrevocableTest, a_senior_gives_up_for_it_instead_of_waiting_with_what_it_holds) {
+  start_irrevocable(holder);
+  holder.write(*thing, 5);
+  other.start();
+  draw_age(other.self);
+  other.write(*own, 11);
+  EXPECT_EQ(other.ask(*thing, 0, Mode::Write), Outcome::Aborted);
+  EXPECT_EQ(holder.state(), State::Irrevocable);
+  other.abort();
+  ASSERT_TRUE(holder.finish());
+  EXPECT_EQ(holder.committed_number(*thing), 5);
+}
+
+TEST_F(IrrevocableTest, a_write_outside_waits_for_it) {
+  start_irrevocable(holder);
+  holder.write(*thing, 5);
+  Actor writer([this](Thread& thread) { thread.call([&] { thread.write(*thing, 7); }); });
+  writer.run_to(Step::Parking);
+  ASSERT_TRUE(holder.finish());
+  writer.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 7);
+}
+
+}  // namespace
+}  // namespace stmpy::core::test
