@@ -5,7 +5,6 @@
 #include "runtime/core/conflict.h"
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
-#include "runtime/core/transaction.h"
 
 namespace stmpy::core {
 namespace {
@@ -51,18 +50,22 @@ Wait nap(Descriptor& self) {
 
 Wait take_token(Descriptor& self) {
   draw_age(self);
+  // Signal handlers may run transactions of their own while we wait.
+  const std::uint64_t age = self.age.load(std::memory_order_relaxed);
+  const Clock::time_point deadline = self.deadline;
   while (Descriptor* other = try_to_take(self)) {
     const Attempt attempt = other->current();
     const Wait wait = in_progress(attempt) ? wait_for_end(self, attempt, false) : nap(self);
     if (wait != Wait::Ended) return wait;
+    self.age.store(age, kRelease);
+    self.deadline = deadline;
   }
   self.has_token = true;
   self.age.store(kOldest, kRelease);
   return Wait::Ended;
 }
 
-void begin_irrevocable(Descriptor& self) {
-  begin(self);
+void become_irrevocable(Descriptor& self) {
   // It holds nothing yet, so that nobody dooms it.
   std::uint64_t status = self.status.load();
   self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Irrevocable).bits);

@@ -13,11 +13,12 @@ namespace stmpy::core {
 // The age of who has the token; others draw larger ones.
 inline constexpr std::uint64_t kOldest = 1;
 
-// Waits for the token and takes it. Ended: it is ours, and begin_irrevocable is next. Interrupted or
+// Waits for the token and takes it. Ended: it is ours, and an attempt
+// begins at once. Interrupted or
 // TimedOut: it is not. std::bad_alloc with nothing taken.
 Wait take_token(Descriptor& self);
-// IDLE -> ACTIVE -> IRREVOCABLE. The token is given back at the end of the attempt, whatever that is.
-void begin_irrevocable(Descriptor& self);
+// ACTIVE -> IRREVOCABLE, behind begin(). The token is given back at the end of the attempt, whatever that is.
+void become_irrevocable(Descriptor& self);
 void give_back_token(Descriptor& self);
 
 inline bool is_irrevocable(const Descriptor& self) { return self.state().state() == State::Irrevocable; }

@@ -50,6 +50,12 @@ bool parse_reads(PyObject* given, Options& options) {
   return usage_error("reads must be \"shared\" or \"exclusive\", not %R", given);
 }
 
+bool parse_irrevocable(PyObject* given, Options& options) {
+  options.irrevocable = given == Py_True;
+  if (PyBool_Check(given)) return true;
+  return usage_error("irrevocable must be True or False, not %R", given);
+}
+
 bool parse_name(PyObject* given, Ref& name) {
   if (given == Py_None) {
     name = Ref();
@@ -71,10 +77,12 @@ bool parse_options(PyObject* kwargs, Options& options, Ref& name) {
     if (!(is("timeout")        ? parse_timeout(value, options)
           : is("max_attempts") ? parse_max_attempts(value, options)
           : is("reads")        ? parse_reads(value, options)
+          : is("irrevocable")  ? parse_irrevocable(value, options)
           : is("name")
               ? parse_name(value, name)
-              : usage_error("atomic has no argument %R: it takes timeout, max_attempts, reads and name",
-                            key))) {
+              : usage_error(
+                    "atomic has no argument %R: it takes timeout, max_attempts, reads, irrevocable and name",
+                    key))) {
       return false;
     }
   }
@@ -270,13 +278,18 @@ PyTypeObject make_decorator_type() {
   PyTypeObject type = unready_type("stmpy.atomic");
   type.tp_doc =
       "atomic(function), or atomic(*, timeout=None, max_attempts=None, reads=\"shared\", "
-      "name=None)(function)\n\n"
+      "irrevocable=False, name=None)(function)\n\n"
       "Each call of the function is a transaction: all of its effects on STMObjects happen at once or not at "
       "all. Called inside "
       "of a transaction it is nested: an exception reverts just its part.\n\n"
       "timeout       seconds the whole call may wait for others; then TransactionTimeout\n"
       "max_attempts  how often it may be run; then TooManyAttempts\n"
       "reads         \"shared\", or \"exclusive\": any access by two transactions conflicts\n"
+      "irrevocable   True: the transaction runs once, is never aborted, and may do what cannot be taken "
+      "back, "
+      "such as I/O. At most one at a time; it waits for its turn, and may not retry(). Nested in another one "
+      "it has "
+      "that one run again, as irrevocable\n"
       "name          what the transaction is called; the function's qualified name by default\n\n"
       "Raises TransactionUsageError for generator and coroutine functions, and for wrong arguments.";
   type.tp_basicsize = sizeof(Decorator);

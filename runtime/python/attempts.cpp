@@ -1,5 +1,7 @@
 #include "runtime/python/attempts.h"
 
+#include <new>
+
 #include "runtime/python/errors.h"
 #include "runtime/python/invariants.h"
 #include "runtime/python/unrecorded.h"
@@ -31,6 +33,25 @@ bool revert_attempt(Thread& thread) {
   const bool quiet = !companions || end_companions(std::move(companions), false);
   thread.descriptor.blocker = blocker;
   return quiet;
+}
+
+bool wait_for_token(Thread& thread) {
+  try {
+    switch (core::take_token(thread.descriptor)) {
+      case core::Wait::Ended:
+        return true;
+      case core::Wait::TimedOut:
+        PyErr_Format(errors::transaction_timeout,
+                     "%U waited longer than its timeout allows to become irrevocable; nothing was changed",
+                     thread.name.get());
+        break;
+      default:
+        break;
+    }
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  return false;
 }
 
 void raise_timeout(PyObject* function_name) {

@@ -1,15 +1,23 @@
 // The steps between which an attempt runs: shared by atomic functions and by single writes outside of them.
 #pragma once
 
+#include "runtime/core/irrevocable.h"
 #include "runtime/python/barriers.h"
 
 namespace stmpy {
 
 // Begins an attempt of an outermost transaction on this thread.
 inline void begin_attempt(Thread& thread) {
-  thread.told = thread.timed_out = thread.retrying = false;
+  thread.told = thread.needs_token = thread.timed_out = thread.retrying = false;
   thread.open_level();
   core::begin(thread.descriptor);
+}
+// Between two attempts: waits until an irrevocable one may begin. False with an exception.
+bool wait_for_token(Thread& thread);
+// The attempt that has just begun is irrevocable, and no deadline is for it.
+inline void become_irrevocable(Thread& thread) {
+  core::become_irrevocable(thread.descriptor);
+  thread.descriptor.deadline = core::kNoDeadline;
 }
 
 // The references of the log and accesses of an attempt that has ended. Any code may run; the thread is
@@ -39,6 +47,15 @@ inline Commit commit_attempt(Thread& thread) {
 // end. False with an exception that has to leave in any case.
 bool revert_attempt(Thread& thread);
 
+// The end of a call's scope: candidates for irrevocable do not wait for it any more.
+struct EndOfCall {
+  explicit EndOfCall(Thread& of) : thread(of) {}
+  ~EndOfCall() { core::forget_age(thread.descriptor); }
+  EndOfCall(const EndOfCall&) = delete;
+  EndOfCall& operator=(const EndOfCall&) = delete;
+  Thread& thread;
+};
+
 // TransactionTimeout for a call of that function.
 void raise_timeout(PyObject* function_name);
 
@@ -56,14 +73,18 @@ bool in_one_transaction(Thread& thread, Body body) {
   thread.descriptor.deadline = core::kNoDeadline;
   thread.descriptor.age.store(0, std::memory_order_relaxed);
   thread.descriptor.promoted.clear();
-  for (;;) {
+  const EndOfCall end_of_call(thread);
+  for (bool irrevocable = false;;) {
+    if (irrevocable && !wait_for_token(thread)) return false;
     begin_attempt(thread);
+    if (irrevocable) become_irrevocable(thread);
     if (run()) {
       const Commit commit = commit_attempt(thread);
       if (commit != Commit::Refused) return commit == Commit::Done;
     }
     const bool aborted = thread.descriptor.state().state() == core::State::Doomed;
     if (aborted) core::draw_age(thread.descriptor);
+    irrevocable |= aborted && thread.needs_token;
     RaisedException raised = RaisedException::take();
     if (!revert_attempt(thread)) return false;
     if (!aborted) {

@@ -162,10 +162,15 @@ PyObject* begin(PyObject*, PyObject* self) {
   try {
     if (!thread.in_transaction()) {
       if (!block->outermost) block->outermost.emplace(thread, block->options);
-      block->outermost->begin();
+      if (!block->outermost->begin()) {
+        RaisedException raised = RaisedException::take();
+        finish(block);
+        raised.raise_again();
+        return nullptr;
+      }
     } else if (block->outermost) {
       return out_of_order();
-    } else if (!may_nest(thread)) {
+    } else if (!may_nest(thread, block->options)) {
       return nullptr;
     } else {
       block->nested.emplace(thread, block->options);

@@ -78,6 +78,13 @@ bool BetweenAttempts::wait() {
   return false;
 }
 
+bool BetweenAttempts::wait_for_token(core::Clock::time_point deadline) {
+  thread_.descriptor.deadline = deadline;
+  if (!stmpy::wait_for_token(thread_)) return false;
+  age_ = core::kOldest;
+  return true;
+}
+
 void BetweenAttempts::watch(std::uint64_t turn) {
   try {
     watch_.reset(new core::Watch(thread_.descriptor, turn));
@@ -99,6 +106,7 @@ bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_
     return false;
   }
   const core::Clock::time_point nested_deadline = timed_calls_.next_deadline();
+  core::forget_age(thread_.descriptor);  // whoever waits for older calls does not wait for this one
   const Woken woken = watch_->wait(std::min(deadline, nested_deadline));
   if (woken == Woken::TimedOut && deadline <= nested_deadline)
     raise_retry_timeout(options.name, retry_place_, watch_->pairs());
@@ -118,6 +126,7 @@ TakenBack OutermostCall::take_back(PyObject* exception) {
   // exception is true.
   const bool doomed = self.state().state() == core::State::Doomed;
   const bool aborted = !exception || (thread_.told && doomed);
+  irrevocable_ |= aborted && thread_.needs_token;
   waits_for_change_ = thread_.retrying && doomed && !always_propagates(exception);
   self.counters.add(waits_for_change_ ? Counter::Retries
                     : aborted         ? Counter::AbortedByConflict
@@ -144,7 +153,7 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
   if (waits_for_change_)
     return arguments.can_run_again(options_.name) && between_->wait_for_change(options_, deadline_);
   const std::uint64_t aborts = attempts_ - retries_;
-  if (options_.max_attempts != 0 && aborts >= options_.max_attempts) {
+  if (options_.max_attempts != 0 && !irrevocable_ && aborts >= options_.max_attempts) {
     PyErr_Format(errors::too_many_attempts,
                  "%U was aborted %llu times, as often as max_attempts allows; nothing was changed",
                  options_.name, static_cast<unsigned long long>(aborts));
@@ -153,13 +162,20 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
   return arguments.can_run_again(options_.name) && between_->wait();
 }
 
-bool may_nest(Thread& thread) {
+bool may_nest(Thread& thread, const Options& options) {
   if (must_abort(thread)) {
     raise_abort(thread);
     return false;
   }
-  if (!is_unrecorded(thread)) return true;
-  raise_unrecorded("an atomic function or block cannot be run");
+  if (is_unrecorded(thread)) {
+    raise_unrecorded("an atomic function or block cannot be run");
+    return false;
+  }
+  if (!options.irrevocable || thread.retrying || thread.descriptor.state().state() != core::State::Active)
+    return true;
+  thread.needs_token = true;
+  core::doom(thread.descriptor);
+  raise_abort(thread);
   return false;
 }
 
@@ -169,7 +185,7 @@ NestedCall::NestedCall(Thread& thread, const Options& options)
       deadline_around_(thread.descriptor.deadline),
       deadline_of_around_(Ref::borrow(thread.deadline_of.get())),
       exclusive_around_(thread.descriptor.exclusive),
-      has_timeout_(options.timeout >= 0) {
+      has_timeout_(options.timeout >= 0 && !core::is_irrevocable(thread.descriptor)) {
   core::Descriptor& self = thread.descriptor;
   if (has_timeout_) {
     const auto own =
@@ -214,7 +230,7 @@ namespace {
 
 template <class Call>
 PyObject* call_nested(Thread& thread, const Options& options, Call call) {
-  if (!may_nest(thread)) return nullptr;
+  if (!may_nest(thread, options)) return nullptr;
   NestedCall nested(thread, options);
   Ref result = Ref::steal(call());
   const bool timed_out = nested.is_retry_target();

@@ -33,6 +33,9 @@ class BetweenAttempts {
   // Until whoever was in the way has ended. False with an exception.
   bool wait();
 
+  // Until the next attempt may be irrevocable. False with an exception.
+  bool wait_for_token(core::Clock::time_point deadline);
+
   // In front of the revert: the call is to wait for a change of what the attempt has read.
   void watch(std::uint64_t turn);
   // Until that has come. False with an exception.
@@ -75,7 +78,10 @@ class OutermostCall {
  public:
   // `options` outlives the call.
   OutermostCall(Thread& thread, const Options& options)
-      : thread_(thread), options_(options), deadline_(deadline_of(options)) {
+      : thread_(thread),
+        options_(options),
+        deadline_(deadline_of(options)),
+        irrevocable_(options.irrevocable) {
     core::Descriptor& self = thread.descriptor;
     self.age.store(0, std::memory_order_relaxed);
     self.promoted.clear();
@@ -85,20 +91,25 @@ class OutermostCall {
   }
   ~OutermostCall() {
     between_.reset();
+    core::forget_age(thread_.descriptor);
     thread_.call.set(0);
     thread_.name.set(nullptr);
   }
   OutermostCall(const OutermostCall&) = delete;
   OutermostCall& operator=(const OutermostCall&) = delete;
 
-  void begin() {
+  // False with an exception, and nothing begun: only where it has to wait for its turn to be irrevocable.
+  bool begin() {
+    if (irrevocable_ && !wait_for_token()) return false;
     between_.reset();
     thread_.attempt.set(++attempts_);
     thread_.descriptor.deadline = deadline_;
     thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
     thread_.timed_calls.begin_attempt(attempts_ == 1);
     begin_attempt(thread_);
+    if (irrevocable_) become_irrevocable(thread_);
     core::set_exclusive(thread_.descriptor, options_.exclusive);
+    return true;
   }
 
   // Behind an attempt that did not commit: takes it back. No exception may be set; `exception` is the one
@@ -109,12 +120,18 @@ class OutermostCall {
   bool wait_for_turn(const ConsumableArguments& arguments);
 
  private:
+  bool wait_for_token() {
+    if (!between_) between_.emplace(thread_);
+    return between_->wait_for_token(deadline_);
+  }
+
   Thread& thread_;
   const Options& options_;
   const core::Clock::time_point deadline_;
   std::uint64_t attempts_ = 0;
   std::uint64_t retries_ = 0;  // those of them that ended in retry()
   std::uint64_t turn_ = 0;     // since when it waits there: drawn at the first one
+  bool irrevocable_;           // from the next attempt on
   bool waits_for_change_ = false;
   std::optional<BetweenAttempts> between_;
 };
@@ -126,7 +143,7 @@ PyObject* call_outermost(Thread& thread, const Options& options, const Consumabl
                          Call call) {
   OutermostCall outermost(thread, options);
   for (;;) {
-    outermost.begin();
+    if (!outermost.begin()) return nullptr;
     Ref result = Ref::steal(call());
     if (result) {
       const Commit commit = commit_attempt(thread);
@@ -143,8 +160,9 @@ PyObject* call_outermost(Thread& thread, const Options& options, const Consumabl
   }
 }
 
-// In a transaction: whether a nested call may begin. False with an exception.
-bool may_nest(Thread& thread);
+// In a transaction: whether a nested call may begin. False with an exception, which is an AbortTransaction
+// where the outermost one has to run again, as irrevocable.
+bool may_nest(Thread& thread, const Options& options);
 
 // A nested call: a savepoint, which an exception of the user's reverts. A conflict goes on to the outermost
 // call.

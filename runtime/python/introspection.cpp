@@ -183,7 +183,7 @@ void add_introspection(py::module_& module) {
       .def_readonly("attempt", &TransactionView::number, "Which attempt of the call this is, from 1.")
       .def_readonly("name", &TransactionView::name, "The qualified name of the function, or @atomic's name=.")
       .def_property_readonly("state", &TransactionView::state,
-                             "\"active\", \"doomed\", \"committed\" or \"ended\".")
+                             "\"active\", \"doomed\", \"irrevocable\", \"committed\" or \"ended\".")
       .def_property_readonly(
           "reads", [](const TransactionView& view) { return count_held(view, false); },
           "How many attributes it has read and not written; 0 seen from another thread.")

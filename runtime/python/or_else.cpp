@@ -80,7 +80,7 @@ class Alternative {
 
 PyObject* run(Thread& thread, PyObject* const* alternatives, Py_ssize_t count) {
   for (Py_ssize_t index = 0; index < count; ++index) {
-    if (!may_nest(thread)) return nullptr;
+    if (!may_nest(thread, Options{})) return nullptr;
     Alternative alternative(thread);
     const Ref result = Ref::steal(PyObject_CallNoArgs(alternatives[index]));
     const bool retried = alternative.has_retried();

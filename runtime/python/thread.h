@@ -15,6 +15,7 @@ struct Options {
   double timeout = -1;             // seconds; negative: none
   std::uint64_t max_attempts = 0;  // 0: no limit
   bool exclusive = false;          // reads="exclusive"
+  bool irrevocable = false;
 };
 
 // Where retry() was called.
@@ -39,9 +40,10 @@ struct alignas(64) Thread {
   std::uint64_t alternative = 0;  // the level of the innermost alternative of or_else; 0: none
 
   // --- for one attempt
-  bool told = false;       // AbortTransaction was raised in it
-  bool timed_out = false;  // ... because a wait reached the deadline: the call ends with TransactionTimeout
-  bool retrying = false;   // ... by retry(), and what it unwinds to has not been reached
+  bool told = false;         // AbortTransaction was raised in it
+  bool needs_token = false;  // ... because a nested call is irrevocable: the call runs again as such
+  bool timed_out = false;    // ... because a wait reached the deadline: the call ends with TransactionTimeout
+  bool retrying = false;     // ... by retry(), and what it unwinds to has not been reached
   std::uint64_t retry_target = 0;  // the level of that; 0: the outermost call, and the attempt is doomed
   Place retry_place;
   std::unique_ptr<Companions> companions;  // null: it has none

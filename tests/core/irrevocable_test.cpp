@@ -10,7 +10,8 @@ class IrrevocableTest : public CoreTest {
  protected:
   static void start_irrevocable(Thread& thread) {
     ASSERT_EQ(take_token(thread.self), Wait::Ended);
-    begin_irrevocable(thread.self);
+    thread.start();
+    become_irrevocable(thread.self);
   }
   // A call that asks for the token, increments `thing` behind `own`, and commits.
   Actor::Part increments() {
