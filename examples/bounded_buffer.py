@@ -1,7 +1,7 @@
 """A bounded buffer: who finds it full or empty waits, with no lock and no condition variable.
 
-`check(condition)` takes the transaction back and runs it again when something that it has read has changed. So
-two operations that wait compose: `or_else` takes from whichever of two buffers has something.
+`check(condition)` takes the transaction back and runs it again when something that it has read has changed.
+So two operations that wait compose: `or_else` takes from whichever of two buffers has something.
 
     python -m stmpy run bounded_buffer.py
     python bounded_buffer.py
@@ -54,9 +54,8 @@ def main():
         thread.join()
 
     found = [item for item in taken if isinstance(item, int)]
-    print(
-        f"{len(taken):,} items went through two buffers of two; {stmpy.stats().retries:,} times somebody waited."
-    )
+    waits = stmpy.stats().retries
+    print(f"{len(taken):,} items went through two buffers of two; {waits:,} times somebody waited.")
     assert sorted(found) == list(range(1000)) and len(taken) == 2000
     assert letters.items == numbers.items == ()
 
