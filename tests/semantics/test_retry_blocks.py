@@ -86,16 +86,6 @@ def test_a_block_with_nothing_read_says_where_it_would_wait():
     assert not in_transaction()
 
 
-def test_a_block_that_reads_only_what_it_made_is_futile():
-    def wait():
-        with atomic():
-            mine = Cell()
-            check(mine.value)
-
-    with pytest.raises(TransactionUsageError, match="nobody else can reach"):
-        wait()
-
-
 def test_the_time_of_a_block_is_for_all_its_waits():
     cell, mine = Cell(), Cell("before")
 
