@@ -617,7 +617,7 @@ def test_an_iterator_cannot_be_given_to_an_initialiser_twice(rival):
 
     for make in (lambda: Thing(iter([1, 2])), lambda: Thing(items=iter([1, 2]))):
         rival._met = 0
-        with pytest.raises(TransactionUsageError, match="cannot be run again"):
+        with pytest.raises(TransactionUsageError, match="has to run again and cannot"):
             make()
 
 
