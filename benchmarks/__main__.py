@@ -18,7 +18,7 @@ import sources
 import variants
 from bounds import FREE_THREADED, Bound
 from measure import Samples, alternate, clock_one, clock_threads, ratio
-from variants import COMPILED, DYNAMIC, LOCK, NAIVE, PLAIN
+from variants import COMPILED, DYNAMIC, LOCK, NAIVE, PLAIN, Program
 
 
 class Effort(NamedTuple):
@@ -98,6 +98,23 @@ def contended(bound: Bound) -> Callable[[str, Effort], None]:
     return show
 
 
+def growing(workload: str, effort: Effort) -> None:
+    """What one object costs in transactions that access one attribute of each of more and more of them."""
+    programs = variants.load(workload)
+    objects = {
+        name: [each for _ in range(1000) for each in programs[name].make()] for name in (PLAIN, COMPILED)
+    }
+    print(f"  {'objects':24}{'compiled, ns each':>20}{'÷ ' + PLAIN:>12}")
+    for count in (100, 1_000, 10_000, 100_000, 1_000_000):
+        clocks = {
+            name: clock_one(Program(lambda some=some[:count]: some, programs[name].run))
+            for name, some in objects.items()
+        }
+        samples = alternate(clocks, effort.rounds if count < 100_000 else 3, effort.seconds)
+        each = statistics.median(samples[COMPILED]) / count * 1e9
+        print(f"  {count:<24,}{each:20.1f}{ratio(samples, COMPILED, PLAIN):12.2f}")
+
+
 def memory(_: str, effort: Effort) -> None:
     plain, ours = processes.bytes_per_object("plain"), processes.bytes_per_object("stmpy")
     print_ratio(f"STMObject ({ours:.0f} bytes) ÷ plain ({plain:.0f})", ours / plain, bounds.MEMORY)
@@ -148,6 +165,8 @@ TABLES = [
         "read_many",
         one_thread(PLAIN, {COMPILED: bounds.READ_MANY}),
     ),
+    Table("one transaction that reads one attribute of each of n objects", "read_many", growing),
+    Table("one transaction that adds to one attribute of each of n objects", "write_many", growing),
     Table("@compiled code on objects that are no STMObjects", "plain_mix", on_plain_objects),
     Table("… one update each", "plain_updates", on_plain_objects),
     Table("1,000 reads outside of transactions", "outside_read", outside),
