@@ -133,7 +133,7 @@ def test_a_victim_that_is_blocked_in_foreign_code_does_not_block_its_senior_for_
 
 
 def test_one_transaction_over_many_objects_commits_among_writers_that_never_pause(stage):
-    cells = [Cell(0) for _ in range(2_000)]
+    cells = [Cell(0) for _ in range(10_000)]
     stop = threading.Event()
 
     @atomic
