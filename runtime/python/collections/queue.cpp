@@ -4,7 +4,9 @@
 
 #include <new>
 
+#include "runtime/python/call.h"
 #include "runtime/python/errors.h"
+#include "runtime/python/retry.h"
 
 namespace stmpy {
 namespace {
@@ -22,7 +24,7 @@ PyObject* raise_of_queue(const char* name) {
 // --- one try, in the transaction or as one
 
 struct Put {
-  static constexpr const char* kFailure = "Full";
+  static constexpr const char *kName = "STMQueue.put", *kFailure = "Full";
   // None, null where there was no room, or null with an exception.
   static PyObject* once(Thread& thread, PyObject* self, PyObject* item) {
     bool full = false;
@@ -32,13 +34,38 @@ struct Put {
 };
 
 struct Get {
-  static constexpr const char* kFailure = "Empty";
+  static constexpr const char *kName = "STMQueue.get", *kFailure = "Empty";
   static PyObject* once(Thread& thread, PyObject* self, PyObject*) {
     Ref item;
     if (!in_one_transaction(thread, [&] { return get_item(thread, self, item); })) return nullptr;
     return item.release();
   }
 };
+
+// --- and waiting for what makes another one worth it
+
+template <class Operation>
+PyObject* or_retry(PyObject* self, PyObject* item) {
+  Thread* const thread = this_thread();
+  if (!thread) return nullptr;
+  PyObject* const result = Operation::once(*thread, self, item);
+  return result || PyErr_Occurred() ? result : raise_retry();
+}
+
+template <class Operation>
+PyObject* wait_in_a_call(PyObject* self, PyObject* item, double timeout) {
+  static PyMethodDef method = {Operation::kName, or_retry<Operation>, METH_O, nullptr};
+  static PyObject* const name = PyUnicode_InternFromString(Operation::kName);
+  const Ref call = name ? Ref::steal(PyCFunction_New(&method, self)) : Ref();
+  if (!call) return nullptr;
+  Options options;
+  options.name = name;
+  options.timeout = timeout;
+  PyObject* const result = call_atomically(options, call.get(), &item, 1, nullptr);
+  if (result || timeout < 0 || !PyErr_ExceptionMatches(errors::transaction_timeout)) return result;
+  PyErr_Clear();
+  return raise_of_queue(Operation::kFailure);
+}
 
 // `timeout` in seconds, negative: none.
 template <class Operation>
@@ -48,10 +75,8 @@ PyObject* run(PyObject* self, PyObject* item, bool block, double timeout) {
   PyObject* const result = Operation::once(*thread, self, item);
   if (result || PyErr_Occurred()) return result;
   if (!block || timeout == 0) return raise_of_queue(Operation::kFailure);
-  PyErr_SetString(
-      errors::usage_error,
-      "an STMQueue cannot wait yet: call get and put with block=False, or get_nowait and put_nowait");
-  return nullptr;
+  if (timeout < 0 && thread->in_transaction()) return raise_retry();
+  return wait_in_a_call<Operation>(self, item, timeout);
 }
 
 bool to_timeout(PyObject* given, bool block, double& timeout) {
@@ -228,15 +253,17 @@ PyMethodDef methods[] = {
     {"full", full, METH_NOARGS, "full($self, /)\n--\n\nTrue if there are maxsize items."},
     {"get", as_method(get), METH_VARARGS | METH_KEYWORDS,
      "get($self, /, block=True, timeout=None)\n--\n\n"
-     "Removes and returns the oldest item. Where there is none it raises queue.Empty if block is false or "
-     "timeout "
-     "is 0 (ValueError if it is negative), and TransactionUsageError else: it cannot wait yet."},
+     "Removes and returns the oldest item. Where there is none it waits for one, in a transaction by "
+     "retry(): the "
+     "transaction is taken back, and runs again when there may be one. Raises queue.Empty instead if block "
+     "is false, or "
+     "behind timeout seconds (ValueError if negative)."},
     {"get_nowait", get_nowait, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)."},
     {"put", as_method(put), METH_VARARGS | METH_KEYWORDS,
      "put($self, /, item, block=True, timeout=None)\n--\n\n"
-     "Puts an item behind the newest one. Where there are maxsize items it raises queue.Full if block is "
-     "false or "
-     "timeout is 0 (ValueError if it is negative), and TransactionUsageError else: it cannot wait yet."},
+     "Puts an item behind the newest one. Where there are maxsize items it waits for room, in a transaction "
+     "by retry(). "
+     "Raises queue.Full instead if block is false, or behind timeout seconds (ValueError if negative)."},
     {"put_nowait", put_nowait, METH_O, "put_nowait($self, item, /)\n--\n\nput(item, block=False)."},
     {"qsize", qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\nHow many items there are. In a transaction this conflicts with every put and "

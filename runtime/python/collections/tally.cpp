@@ -1,3 +1,4 @@
+#include "runtime/core/watch.h"
 #include "runtime/python/collections/tally.h"
 
 #include <array>
@@ -74,7 +75,8 @@ bool Tally::add_if_free(Thread& thread, std::int64_t amount) {
   if ((record.bits() & core::Record::kWatched) || !record.take_if_free(thin_id, core::Mode::Add))
     return false;
   add_now(amount);
-  if (!record.release_if_alone(thin_id)) record.release(thread.descriptor);
+  // Another adder may have come to wait in retry() meanwhile.
+  if (!record.release_if_alone(thin_id)) core::release_and_wake(thread.descriptor, record, true);
   return true;
 }
 
