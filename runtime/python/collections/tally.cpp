@@ -1,4 +1,3 @@
-#include "runtime/core/watch.h"
 #include "runtime/python/collections/tally.h"
 
 #include <array>
@@ -6,6 +5,7 @@
 #include <mutex>
 #include <new>
 
+#include "runtime/core/watch.h"
 #include "runtime/python/collections/collection.h"
 #include "runtime/python/unrecorded.h"
 
