@@ -1,4 +1,4 @@
-"""What the Makefile's targets do: `python3 .ci/tasks.py demo|test|bench|lint|format`."""
+"""What the Makefile's targets do: `python3 .ci/tasks.py demo|test|sanitize|soak|bench|lint|format`."""
 
 from __future__ import annotations
 
@@ -161,6 +161,73 @@ def bench(report: Report) -> None:
             run_in_terminal(install(interpreter), "benchmarks")
 
 
+def sanitize(report: Report) -> None:
+    """The semantic tests on runtimes under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    others = machine.other_interpreters()
+    default = machine.default_interpreter()
+    for interpreter in [default, *(others[tag] for tag in ["3.14t"] if tag in others)]:
+        python = None
+        with report.step(f"install with sanitizers on {interpreter.tag}"):
+            python = install_sanitized(interpreter)
+        if python:
+            with report.step(f"semantic tests with sanitizers on {interpreter.tag}") as closing:
+                pytest = python.with_name("pytest")
+                command = [pytest, "-o", "faulthandler_timeout=1200", "semantics"]
+                closing.append(
+                    run(*command, cwd=ROOT / "tests", minutes=120, **sanitizer_environment(interpreter))
+                )
+    if "3.14t" not in others:
+        report.skip("semantic tests with sanitizers on 3.14t", NOT_FOUND)
+
+
+def install_sanitized(interpreter: Interpreter) -> Path:
+    """Installs the runtime with sanitizers beside the compiler as it is; returns its `python`."""
+    compiler = next(install(interpreter).parent.parent.glob("lib/*/site-packages/stmpy/_compiler*.so"))
+    requirements = [
+        *PROJECT["build-system"]["requires"],
+        *PROJECT["project"]["optional-dependencies"]["test"],
+    ]
+    python = make_venv(f"sanitized-{interpreter.tag}", interpreter, requirements)
+    settings = {f"cmake.define.{name}": value for name, value in cmake_settings().items()}
+    settings |= {
+        "build-dir": str(CACHE / "build" / f"sanitized-{interpreter.tag}"),
+        "cmake.build-type": "Debug",
+        "cmake.define.CMAKE_CXX_FLAGS_DEBUG": "-O1 -g",
+        "cmake.define.STMPY_SANITIZE": "address,undefined",
+        "cmake.define.STMPY_BUILD_COMPILER": "OFF",
+    }
+    options = [f"--config-settings={name}={value}" for name, value in settings.items()]
+    run(python, "-m", "pip", "install", "-v", "--no-build-isolation", "--no-deps", *options, ROOT)
+    runtime = next(python.parent.parent.glob("lib/*/site-packages/stmpy/_runtime*.so"))
+    shutil.copy(compiler, runtime.with_name(compiler.name))
+    return python
+
+
+def sanitizer_environment(interpreter: Interpreter) -> dict[str, str]:
+    """For an interpreter that knows nothing of sanitizers: it never frees what it has at its end."""
+    # Without a GIL CPython has one allocator only, whose blocks the sanitizer does not see.
+    allocator = {} if interpreter.free_threaded else {"PYTHONMALLOC": "malloc"}
+    libraries = [
+        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+        for name in ("libasan.so", "libubsan.so", "libstdc++.so")
+    ]
+    return allocator | {
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+
+
+def soak(report: Report) -> None:
+    """Everything at once for an hour on each interpreter that is tested in full (`make soak SECONDS=…`)."""
+    others = machine.other_interpreters()
+    seconds = os.environ.get("SECONDS_OF_SOAK", "3600")
+    default = machine.default_interpreter()
+    for interpreter in [default, *(others[tag] for tag in ["3.14t"] if tag in others)]:
+        with report.step(f"soak on {interpreter.tag}, {seconds} s"):
+            run_in_terminal(install(interpreter), "tests/soak/soak.py", f"--seconds={seconds}")
+
+
 def lint(report: Report) -> None:
     """ruff and mypy on the Python code, clang-format on the C++ code."""
     tools = lint_tools()
@@ -194,8 +261,16 @@ def cpp_sources() -> list[Path]:
     return sorted(path for path in found if path.suffix in (".h", ".cpp"))
 
 
-TARGETS = {"demo": demo, "test": test, "bench": bench, "lint": lint, "format": format_code}
-BUILDING = ("demo", "test", "bench")
+TARGETS = {
+    "demo": demo,
+    "test": test,
+    "sanitize": sanitize,
+    "soak": soak,
+    "bench": bench,
+    "lint": lint,
+    "format": format_code,
+}
+BUILDING = ("demo", "test", "sanitize", "soak", "bench")
 
 
 def main() -> int:

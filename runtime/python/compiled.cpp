@@ -130,13 +130,19 @@ PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
 
 using Operator = PyObject* (*)(PyObject*, PyObject*);
 
+// By their types: with UBSan, GCC 12 takes no comparison of two functions for a constant.
+template <Operator kOne, Operator kOther>
+inline constexpr bool kSame =
+    std::is_same_v<std::integral_constant<Operator, kOne>, std::integral_constant<Operator, kOther>>;
+
 // Integers with integers are most of what is added and subtracted: their own slot, without the search for it.
 template <Operator kOperator>
 PyObject* apply(PyObject* value, PyObject* operand) {
-  if constexpr (kOperator == PyNumber_InPlaceAdd || kOperator == PyNumber_InPlaceSubtract) {
+  constexpr bool kAdds = kSame<kOperator, PyNumber_InPlaceAdd>;
+  if constexpr (kAdds || kSame<kOperator, PyNumber_InPlaceSubtract>) {
     if (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) {
       const PyNumberMethods* integers = PyLong_Type.tp_as_number;
-      return (kOperator == PyNumber_InPlaceAdd ? integers->nb_add : integers->nb_subtract)(value, operand);
+      return (kAdds ? integers->nb_add : integers->nb_subtract)(value, operand);
     }
   }
   return kOperator(value, operand);
