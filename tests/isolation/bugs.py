@@ -100,10 +100,10 @@ BUGS = [
         """\
   self.log.backwards(self.first_entry.get(), undo);
   schedule(Step::Undone);
-  end_attempt(self);
+  end_attempt(self, false);
 """,
         """\
-  end_attempt(self);
+  end_attempt(self, false);
   schedule(Step::Undone);
   self.log.backwards(self.first_entry.get(), undo);
 """,
