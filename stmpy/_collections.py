@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from stmpy._runtime import STMCounter, STMObject, STMQueue
+from stmpy._runtime import STMCounter, STMObject, STMQueue, STMSet
 
 _O = TypeVar("_O", bound=STMObject)
 _C = TypeVar("_C", bound=STMCounter)
+_S = TypeVar("_S", bound=STMSet[Any])
 
 
 def empty(cls: type[_O]) -> _O:
@@ -28,4 +29,10 @@ def queue(cls: type[_Q], maxsize: int, items: list[Any]) -> _Q:
 def counter(cls: type[_C], value: int) -> _C:
     made = cls.__new__(cls)
     STMCounter.value.__set__(made, value)  # type: ignore[attr-defined]  # a subclass may have a value of its own
+    return made
+
+
+def set_of(cls: type[_S], elements: list[Any]) -> _S:
+    made = cls.__new__(cls)
+    STMSet.update(made, elements)
     return made

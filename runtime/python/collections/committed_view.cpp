@@ -15,6 +15,11 @@ PyObject* CommittedView::read(const Cell& cell) {
   return Py_XNewRef(value);
 }
 
+PyObject* CommittedView::read_also(const core::Slot& slot) {
+  auto* const value = static_cast<PyObject*>(core::committed_value(observer_, *seen_.back().record, slot));
+  return Py_XNewRef(value);
+}
+
 bool CommittedView::still_so() const {
   return std::all_of(seen_.begin(), seen_.end(), [](const Seen& seen) {
     // A writer without an attempt (write_if_free) stores without a step that would show here.

@@ -21,6 +21,8 @@ class CommittedView {
 
   // Counted; null for no value.
   PyObject* read(const Cell& cell);
+  // Another slot under the record of the cell that was read last.
+  PyObject* read_also(const core::Slot& slot);
   bool still_so() const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include "runtime/python/collections/dict_views.h"
 #include "runtime/python/collections/keyed_iterator.h"
+#include "runtime/python/collections/keyed_methods.h"
 
 namespace stmpy {
 namespace {
@@ -12,10 +13,7 @@ PyObject* missing(PyObject* self, PyObject* key) {
     const Ref method = type_lookup(Py_TYPE(self), name);
     if (method) return PyObject_CallMethodOneArg(self, name, key);
   }
-  // A tuple as it is, not as the arguments of the exception.
-  const Ref error = Ref::steal(PyObject_CallOneArg(PyExc_KeyError, key));
-  if (error) PyErr_SetObject(PyExc_KeyError, error.get());
-  return nullptr;
+  return raise_key_error(key);
 }
 
 PyObject* subscript(PyObject* self, PyObject* object) {
@@ -38,8 +36,7 @@ int assign(PyObject* self, PyObject* object, PyObject* value) {
   Item taken;
   if (!in_one_transaction(*thread, [&] { return take(*thread, self, key, taken); })) return -1;
   if (taken.key) return 0;
-  const Ref error = Ref::steal(PyObject_CallOneArg(PyExc_KeyError, object));
-  if (error) PyErr_SetObject(PyExc_KeyError, error.get());
+  raise_key_error(object);
   return -1;
 }
 
@@ -67,9 +64,13 @@ PyObject* compare(PyObject* self, PyObject* other, int operation) {
   if ((operation != Py_EQ && operation != Py_NE) || (!PyDict_Check(other) && !is_stm_dict(other)))
     Py_RETURN_NOTIMPLEMENTED;
   if (self == other) return PyBool_FromLong(operation == Py_EQ);
-  const Ref mine = plain_dict(self);
-  const Ref others = !mine ? Ref() : PyDict_Check(other) ? Ref::borrow(other) : plain_dict(other);
-  return others ? PyObject_RichCompare(mine.get(), others.get(), operation) : nullptr;
+  Ref mine, others;
+  const bool both = together([&] {
+    mine = plain_dict(self);
+    others = PyDict_Check(other) ? Ref::borrow(other) : mine ? plain_dict(other) : Ref();
+    return mine && others;
+  });
+  return both ? PyObject_RichCompare(mine.get(), others.get(), operation) : nullptr;
 }
 
 // A new dict of the left operand's items and then of the right one's.

@@ -1,14 +1,9 @@
 #include "runtime/python/collections/dict.h"
 #include "runtime/python/collections/dict_views.h"
+#include "runtime/python/collections/keyed_methods.h"
 
 namespace stmpy {
 namespace {
-
-PyObject* raise_key_error(PyObject* key) {
-  const Ref error = Ref::steal(PyObject_CallOneArg(PyExc_KeyError, key));
-  if (error) PyErr_SetObject(PyExc_KeyError, error.get());
-  return nullptr;
-}
 
 bool check_at_most_two(const char* name, Py_ssize_t count) {
   if (count == 1 || count == 2) return true;
@@ -67,13 +62,6 @@ PyObject* popitem(PyObject* self, PyObject*) {
   return nullptr;
 }
 
-PyObject* clear(PyObject* self, PyObject*) {
-  Thread* thread = this_thread();
-  std::vector<Item> taken;
-  if (!thread || !in_one_transaction(*thread, [&] { return take_all(*thread, self, taken); })) return nullptr;
-  Py_RETURN_NONE;
-}
-
 PyObject* update(PyObject* self, PyObject* args, PyObject* kwargs) {
   std::vector<Pair> pairs;
   if (!collect_pairs("update", args, kwargs, pairs) || !set_pairs(self, pairs)) return nullptr;
@@ -115,15 +103,6 @@ PyObject* reduce(PyObject* self, PyObject*) {
                            Ref::steal(make_iterator(self, Shows::Items, false)));
 }
 
-PyObject* memory(PyObject* self, PyObject*) {
-  const Ref shell =
-      Ref::steal(PyObject_CallMethod(reinterpret_cast<PyObject*>(stm_object_type), "__sizeof__", "O", self));
-  return shell ? PyLong_FromSize_t(PyLong_AsSize_t(shell.get()) + keyed(self).table->memory()) : nullptr;
-}
-
-PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
 PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
@@ -142,7 +121,7 @@ PyMethodDef dict_methods[] = {
      "popitem($self, /)\n--\n\nRemoves and returns the pair that was inserted last; KeyError if there is "
      "none. Conflicts with "
      "everything that changes the dict."},
-    {"clear", clear, METH_NOARGS, "clear($self, /)\n--\n\nRemoves everything."},
+    {"clear", clear_method, METH_NOARGS, "clear($self, /)\n--\n\nRemoves everything."},
     {"update", with_keywords(update), METH_VARARGS | METH_KEYWORDS,
      "D.update([E, ]**F) -> None. Sets the items of a mapping, of an iterable of pairs, and of the keywords, "
      "all at once."},
@@ -155,7 +134,7 @@ PyMethodDef dict_methods[] = {
     {"items", view<Shows::Items>, METH_NOARGS, "A set-like view of the (key, value) pairs."},
     {"__reversed__", reversed, METH_NOARGS, "An iterator over the keys, the last one first."},
     {"__reduce__", reduce, METH_NOARGS, "Helper for pickle."},
-    {"__sizeof__", memory, METH_NOARGS, "Size of object in memory, in bytes."},
+    {"__sizeof__", memory_of, METH_NOARGS, "Size of object in memory, in bytes."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "See PEP 585."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -19,7 +19,6 @@ Shows shows_of(PyObject* view) {
          : Py_TYPE(view) == items_type ? Shows::Items
                                        : Shows::Values;
 }
-bool is_set_view(PyObject* object) { return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type; }
 
 Py_ssize_t length(PyObject* view) { return size_of(dict_of(view)); }
 PyObject* iterate(PyObject* view) { return make_iterator(dict_of(view), shows_of(view), false); }
@@ -196,6 +195,8 @@ PyObject* make_view(PyObject* dict, Shows shows) {
   PyObject_GC_Track(object);
   return object;
 }
+
+bool is_set_view(PyObject* object) { return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type; }
 
 int add_dict_views() {
   for (const auto& [type, base] :

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <new>
 
@@ -18,11 +17,6 @@ Header* allocate(std::size_t count) {
   void* const memory = std::calloc(1, sizeof(Header) + (count - 1) * sizeof(Item));
   if (!memory) throw std::bad_alloc();
   return static_cast<Header*>(memory);
-}
-
-// Nobody holds it in any mode.
-bool is_free(const Entry& entry) {
-  return !(entry.cell.record.bits() & (core::Record::kFat | core::Record::kModeMask));
 }
 
 }  // namespace
@@ -42,29 +36,31 @@ EntryTable::Chunk* EntryTable::make_chunk(std::size_t size) {
   return chunk;
 }
 
-Stripes* EntryTable::make_stripes(int bits) {
+Stripes& EntryTable::make_stripes(int bits) {
+  const std::lock_guard guard(lock_);
+  all_stripes_.reserve(all_stripes_.size() + 1);
   Stripes* const stripes = allocate<Stripes, core::Record>(std::size_t{1} << bits);
   stripes->bits = bits;
   for (std::size_t index = 0; index < stripes->count(); ++index) new (&stripes->records[index]) core::Record;
-  return stripes;
+  all_stripes_.push_back(stripes);
+  return *stripes;
 }
 
-EntryTable::EntryTable() {
-  const auto free_memory = [](void* memory) { std::free(memory); };
-  all_slots_.reserve(4);
-  std::unique_ptr<Slots, decltype(free_memory)> slots(make_slots(kFirstBits), free_memory);
-  std::unique_ptr<Chunk, decltype(free_memory)> chunk(make_chunk(std::size_t{1} << kFirstBits), free_memory);
-  stripes_.store(make_stripes(kStripeBits));
-  all_slots_.push_back(slots.get());
-  slots_.store(slots.release());
-  first_chunk_ = last_chunk_ = chunk.release();
+EntryTable::EntryTable() try {
+  stripes_.store(&make_stripes(kStripeBits));
+  slots_.store(&slots_for(kFirstBits));
+  first_chunk_ = last_chunk_ = make_chunk(std::size_t{1} << kFirstBits);
   left_in_chunk_ = first_chunk_->size;
+} catch (...) {
+  free_all();
 }
 
-EntryTable::~EntryTable() {
+EntryTable::~EntryTable() { free_all(); }
+
+void EntryTable::free_all() {
   for (Slots* slots : all_slots_) std::free(slots);
   for (Chunk* chunk = first_chunk_; chunk;) std::free(std::exchange(chunk, chunk->next));
-  std::free(stripes_.load());
+  for (Stripes* stripes : all_stripes_) std::free(stripes);
 }
 
 Entry& EntryTable::take() {
@@ -152,12 +148,27 @@ void EntryTable::rebuild() {
   unused_.insert(unused_.end(), dead.begin(), dead.end());
 }
 
+bool EntryTable::is_stripe(const core::Record* record) const {
+  const std::lock_guard guard(lock_);
+  return std::any_of(all_stripes_.begin(), all_stripes_.end(), [&](const Stripes* stripes) {
+    return record >= stripes->records && record < stripes->records + stripes->count();
+  });
+}
+
+bool EntryTable::wants_more_stripes() const {
+  const std::size_t count = stripes().count();
+  return (slots_.load(core::kAcquire)->mask() + 1) / 2 > count && links() % count == 0;
+}
+
 std::size_t EntryTable::memory() const {
+  const std::lock_guard guard(lock_);
   std::size_t size = sizeof(EntryTable);
   for (const Chunk* chunk = first_chunk_; chunk; chunk = chunk->next)
     size += sizeof(Chunk) + (chunk->size - 1) * sizeof(Entry);
   for (const Slots* slots : all_slots_) size += sizeof(Slots) + slots->mask() * sizeof(std::atomic<Entry*>);
-  return size + sizeof(Stripes) + (stripes().count() - 1) * sizeof(core::Record);
+  for (const Stripes* stripes : all_stripes_)
+    size += sizeof(Stripes) + (stripes->count() - 1) * sizeof(core::Record);
+  return size;
 }
 
 }  // namespace stmpy

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "runtime/python/layout.h"
@@ -26,8 +27,15 @@ struct Entry {
   core::Slot key{nullptr};  // a strong reference, under the cell's record as the value is
   // Changed by who makes an entry for a key, and owns the cell.
   std::atomic<Py_hash_t> hash{0};
-  std::atomic<std::uint64_t> stamp{0};   // of the commit that inserted it
+  std::atomic<std::uint64_t> stamp{0};   // of the commit that inserted it, or kNotCommitted
   std::atomic<std::uint64_t> number{0};  // in the order of insertion, among those of one stamp
+
+  static constexpr std::uint64_t kNotCommitted = ~std::uint64_t{0};
+  // In the order of insertion.
+  using Place = std::pair<std::uint64_t, std::uint64_t>;
+  Place place() const {
+    return {stamp.load(std::memory_order_relaxed), number.load(std::memory_order_relaxed)};
+  }
 
   PyObject* peek_key() const { return static_cast<PyObject*>(key.load(std::memory_order_relaxed)); }
   // Nobody changes it, and it has no value: it never has one again as what it is. False in doubt.
@@ -36,6 +44,11 @@ struct Entry {
     return !before.writer && !cell.value.load(core::kAcquire) && cell.record.view() == before;
   }
 };
+
+// Nobody holds it in any mode.
+inline bool is_free(const Entry& entry) {
+  return !(entry.cell.record.bits() & (core::Record::kFat | core::Record::kModeMask));
+}
 
 struct Stripes {
   int bits;
@@ -78,6 +91,7 @@ class EntryTable {
       }
     }
   }
+  std::size_t count() const { return made_.load(core::kAcquire); }
   // Grows with each entry that is linked.
   std::uint64_t links() const { return links_.load(core::kAcquire); }
 
@@ -89,10 +103,34 @@ class EntryTable {
   // have the same key and is not in `known`. std::bad_alloc with nothing changed.
   bool link(Entry& entry, const std::vector<Entry*>& known);
 
+  // A linked entry for which `visit` says true, from anywhere on; null if it says so for none. Entries that
+  // are linked meanwhile may be left out.
+  template <class Visit>
+  Entry* find_any(Visit visit) {
+    const Slots& slots = *slots_.load(core::kAcquire);
+    const std::size_t start = found_last_.load(std::memory_order_relaxed);
+    for (std::size_t index = start; index <= start + slots.mask(); ++index) {
+      Entry* const entry = slots.at[index & slots.mask()].load(core::kAcquire);
+      if (!entry || !visit(*entry)) continue;
+      found_last_.store(index & slots.mask(), std::memory_order_relaxed);
+      return entry;
+    }
+    return nullptr;
+  }
+
+  // The stripes of now: whoever has got one looks whether it is still one of these.
   Stripes& stripes() const { return *stripes_.load(core::kAcquire); }
   static core::Record& stripe_of(Stripes& stripes, Py_hash_t hash) {
     return stripes.records[place(hash, stripes.bits)];
   }
+
+  bool is_stripe(const core::Record* record) const;
+  // There are more keys by far than stripes, and this is a good moment to try to have more.
+  bool wants_more_stripes() const;
+  // Others, which live as long as the table; from replace_stripes() on, whose caller owns all of the old
+  // ones, they are the stripes. std::bad_alloc.
+  Stripes& make_stripes(int bits);
+  void replace_stripes(Stripes& stripes) { stripes_.store(&stripes, core::kRelease); }
 
   std::size_t memory() const;
 
@@ -114,9 +152,9 @@ class EntryTable {
   }
   static Slots* make_slots(int bits);
   static Chunk* make_chunk(std::size_t size);
-  static Stripes* make_stripes(int bits);
   Slots& slots_for(int bits);
   void rebuild();
+  void free_all();
   static void put(Slots& slots, Entry& entry);
 
   std::atomic<Slots*> slots_{nullptr};
@@ -124,15 +162,17 @@ class EntryTable {
   std::atomic<Stripes*> stripes_{nullptr};
   std::atomic<std::uint64_t> links_{0};
   std::atomic<std::size_t> made_{0};
-  Chunk* first_chunk_;
+  std::atomic<std::size_t> found_last_{0};
+  Chunk* first_chunk_ = nullptr;
 
   // --- under the lock, which is held while nobody's code runs
-  core::SpinLock lock_;
+  mutable core::SpinLock lock_;
   std::size_t linked_ = 0;
-  Chunk* last_chunk_;
-  std::size_t left_in_chunk_;
+  Chunk* last_chunk_ = nullptr;
+  std::size_t left_in_chunk_ = 0;
   std::vector<Entry*> unused_;  // were linked, or were given back; somebody may still be about to ask for one
   std::vector<Slots*> all_slots_;
+  std::vector<Stripes*> all_stripes_;
 };
 
 }  // namespace stmpy

@@ -1,8 +1,10 @@
 #include "runtime/python/collections/keyed.h"
 
+#include <algorithm>
 #include <new>
 
 #include "runtime/python/collections/keyed_entries.h"
+#include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
@@ -11,8 +13,6 @@ using core::Mode;
 
 // The order among keys that one transaction inserts: only one thread does.
 [[gnu::tls_model("initial-exec")]] constinit thread_local std::uint64_t insertions = 0;
-
-constexpr std::uint64_t kNotCommitted = ~std::uint64_t{0};
 
 void set_place(void* entry, void*, std::int64_t, std::uint64_t stamp) {
   static_cast<Entry*>(entry)->stamp.store(stamp, std::memory_order_relaxed);
@@ -48,7 +48,7 @@ class NewEntry {
     core::log_slot(thread.descriptor, entry_->cell.record, self, entry_->key, entry_->peek_key(), false);
     entry_->key.store(Py_NewRef(key.object), core::kRelease);
     entry_->hash.store(key.hash, std::memory_order_relaxed);
-    entry_->stamp.store(kNotCommitted, std::memory_order_relaxed);
+    entry_->stamp.store(Entry::kNotCommitted, std::memory_order_relaxed);
     entry_->number.store(++insertions, std::memory_order_relaxed);
     made_ = true;
     return Done::Yes;
@@ -75,6 +75,7 @@ Done insert(Thread& thread, PyObject* self, const Key& key, PyObject* value, con
   core::defer(thread.descriptor, kPlace, &*made, nullptr, 0);
   if (const Done done = keyed(self).size.add(thread, self, 1); done != Done::Yes) return done;
   (*made).cell.value.store(Py_NewRef(value), core::kRelease);
+  if (keyed(self).table->wants_more_stripes()) add_stripes(thread, self);
   return Done::Yes;
 }
 
@@ -94,13 +95,6 @@ Done replace(Thread& thread, PyObject* self, Entry& entry, const Key& key, PyObj
   entry.cell.value.store(Py_NewRef(value), core::kRelease);
   Py_XDECREF(replaced);
   return Done::Yes;
-}
-
-Done take_entry(Thread& thread, PyObject* self, Item& taken, bool first) {
-  std::vector<Entry*> entries;
-  if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
-  if (entries.empty()) return Done::Yes;
-  return empty_entry(thread, self, first ? *entries.front() : *entries.back(), taken);
 }
 
 }  // namespace
@@ -163,7 +157,8 @@ Done get_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
     if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
     items.reserve(entries.size());
     for (const Entry* entry : entries)
-      items.push_back({Ref::borrow(entry->peek_key()), Ref::borrow(entry->cell.peek()), entry});
+      items.push_back(
+          {Ref::borrow(entry->peek_key()), Ref::borrow(entry->cell.peek()), entry->place(), entry});
     return Done::Yes;
   });
 }
@@ -185,34 +180,57 @@ Done take_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
   });
 }
 
-Done take_first(Thread& thread, PyObject* self, Item& taken) {
-  return guarded([&] { return take_entry(thread, self, taken, true); });
+Done take_last(Thread& thread, PyObject* self, Item& taken) {
+  return guarded([&] {
+    std::vector<Entry*> entries;
+    const Done done = hold_all(thread, self, entries);
+    if (done != Done::Yes || entries.empty()) return done;
+    const auto before = [](const Entry* a, const Entry* b) { return a->place() < b->place(); };
+    return empty_entry(thread, self, **std::max_element(entries.begin(), entries.end(), before), taken);
+  });
 }
 
-Done take_last(Thread& thread, PyObject* self, Item& taken) {
-  return guarded([&] { return take_entry(thread, self, taken, false); });
+Done take_any(Thread& thread, PyObject* self, Item& taken) {
+  return guarded([&] {
+    EntryTable& table = *keyed(self).table;
+    const auto is_there = [](const Entry& entry) { return entry.cell.peek() != nullptr; };
+    Entry* found = table.find_any([&](const Entry& entry) {
+      const core::Record& record = entry.cell.record;
+      return is_there(entry) && (is_free(entry) || core::holds(thread.descriptor, record));
+    });
+    if (!found) found = table.find_any(is_there);  // others use all of them
+    if (!found) {
+      // What is not to be seen may come back, or be there in a moment.
+      std::vector<Entry*> entries;
+      const Done done = hold_all(thread, self, entries);
+      if (done != Done::Yes || entries.empty()) return done;
+      found = entries.front();
+    }
+    if (const Done done = own_cell(thread, self, found->cell); done != Done::Yes) return done;
+    return is_there(*found) ? empty_entry(thread, self, *found, taken) : Done::Again;
+  });
 }
 
 bool look_up(Thread& thread, PyObject* self, const Key& key, Ref& value) {
-  if (!thread.in_transaction()) {
-    try {
-      return find_committed(thread, self, key, value);
-    } catch (const std::bad_alloc&) {
-      fail_for_memory();
-      return false;
+  if (thread.in_transaction()) {
+    if (Entry* const likely = likely_entry(*keyed(self).table, key)) {
+      PyObject* seen = nullptr;
+      const Done done = read_cell_fast(thread, self, likely->cell, seen);
+      if (done == Done::Failed) return false;
+      if (done == Done::Yes) {
+        value = Ref::steal(seen);
+        if (seen && has_key(*likely, key)) return true;
+        value = Ref();
+      }
     }
+    if (!is_unrecorded(thread)) return until_done([&] { return get(thread, self, key, value); }) == Done::Yes;
   }
-  if (Entry* const likely = likely_entry(*keyed(self).table, key)) {
-    PyObject* seen = nullptr;
-    const Done done = read_cell_fast(thread, self, likely->cell, seen);
-    if (done == Done::Failed) return false;
-    if (done == Done::Yes) {
-      value = Ref::steal(seen);
-      if (seen && has_key(*likely, key)) return true;
-      value = Ref();
-    }
+  try {
+    return find_committed(thread, self, key, value);
+  } catch (const std::bad_alloc&) {
+    fail_for_memory();
+    return false;
   }
-  return until_done([&] { return get(thread, self, key, value); }) == Done::Yes;
 }
 
 Py_ssize_t size_of(PyObject* self) {
@@ -225,101 +243,38 @@ Py_ssize_t size_of(PyObject* self) {
   return static_cast<Py_ssize_t>(sum);
 }
 
-bool items_of(PyObject* self, std::vector<Item>& items) {
-  Thread* thread = this_thread();
-  return thread && in_one_transaction(*thread, [&] { return get_all(*thread, self, items); });
-}
-
-// --- life and death
-
-PyObject* new_keyed(PyTypeObject* type) {
-  PyObject* const self = new_object(type);
-  if (!self) return nullptr;
-  new (&keyed(self).size) Tally;
-  try {
-    keyed(self).table = new EntryTable;
-  } catch (const std::bad_alloc&) {
-    Py_DECREF(self);
-    PyErr_NoMemory();
-    return nullptr;
-  }
-  return self;
-}
-
-int traverse_keyed(PyObject* self, visitproc visit, void* arg) {
-  int stop = 0;
-  if (const EntryTable* table = keyed(self).table) {
-    table->for_each([&](const Entry& entry) {
-      const auto visited = [&] {
-        Py_VISIT(entry.peek_key());
-        Py_VISIT(entry.cell.peek());
-        return 0;
-      };
-      stop = visited();
-      return stop == 0;
-    });
-  }
-  return stop != 0 ? stop : stm_object_type->tp_traverse(self, visit, arg);
-}
-
-int clear_keyed(PyObject* self) {
-  stm_object_type->tp_clear(self);
-  if (const EntryTable* table = keyed(self).table) {
-    table->for_each([](Entry& entry) {
-      const Ref value = Ref::steal(static_cast<PyObject*>(entry.cell.value.exchange(nullptr)));
-      const Ref key = Ref::steal(static_cast<PyObject*>(entry.key.exchange(nullptr)));
-      return true;
-    });
-  }
-  return 0;
-}
-
 namespace {
 
-void clear_entries(PyObject* self) { clear_keyed(self); }
-
-void free_table(PyObject* self) { delete std::exchange(keyed(self).table, nullptr); }
-
-// Only of types whose repr runs no code of the user's.
-Ref name_of_key(PyObject* key) {
-  const bool plain = key && (PyUnicode_CheckExact(key) || PyLong_CheckExact(key) || PyBytes_CheckExact(key) ||
-                             PyFloat_CheckExact(key) || PyBool_Check(key) || key == Py_None);
-  if (plain) return Ref::steal(PyUnicode_FromFormat("[%R]", key));
-  return Ref::steal(key ? PyUnicode_FromFormat("[%.200s object at %p]", Py_TYPE(key)->tp_name, key)
-                        : PyUnicode_FromString("[a key]"));
+// Without waiting if nobody changes it without pause, and in unrecorded() in any case. False with an
+// exception, or where it has to be held to be looked at.
+bool look_at_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
+  constexpr int kLooks = 4, kLooksUnrecorded = 1000;
+  const bool unrecorded = is_unrecorded(thread);
+  if (thread.in_transaction() && !unrecorded) return false;
+  try {
+    for (int look = 0; look < (unrecorded ? kLooksUnrecorded : kLooks); ++look) {
+      const bool done = collect_committed(thread, self, items);
+      core::Observer::empty_limbo();
+      if (done) return true;
+    }
+  } catch (const std::bad_alloc&) {
+    fail_for_memory();
+  }
+  return unrecorded && !PyErr_Occurred();
 }
 
 }  // namespace
 
-void dealloc_keyed(PyObject* self) { dealloc_collection<clear_entries, free_table>(self); }
-
-Ref name_in_keyed(PyObject* self, const core::Record* record) {
-  const EntryTable& table = *keyed(self).table;
-  if (record == &keyed(self).size.record) return Ref::steal(PyUnicode_FromString("len"));
-  const Stripes& stripes = table.stripes();
-  if (record >= stripes.records && record < stripes.records + stripes.count())
-    return Ref::steal(PyUnicode_FromString("absent keys"));
-  const Entry* of = nullptr;
-  table.for_each([&](const Entry& entry) {
-    if (&entry.cell.record == record) of = &entry;
-    return !of;
-  });
-  if (!of) return Ref();
+bool items_of(PyObject* self, std::vector<Item>& items) {
   Thread* thread = this_thread();
-  if (!thread) return Ref();
-  // What others have not committed may be gone any moment.
-  const bool own = record->held_by(thread->descriptor) != Mode::None;
-  const Ref key = own ? Ref::borrow(of->peek_key()) : Ref::steal(read_committed(*thread, *record, of->key));
-  return name_of_key(key.get());
-}
-
-bool is_inner_slot(PyObject* self, const core::Slot* slot) {
-  bool found = false;
-  keyed(self).table->for_each([&](const Entry& entry) {
-    found = &entry.key == slot;
-    return !found;
-  });
-  return found;
+  if (!thread) return false;
+  if (!look_at_all(*thread, self, items)) {
+    if (PyErr_Occurred() || !in_one_transaction(*thread, [&] { return get_all(*thread, self, items); }))
+      return false;
+  }
+  const auto before = [](const Item& a, const Item& b) { return a.place < b.place; };
+  if (!std::is_sorted(items.begin(), items.end(), before)) std::sort(items.begin(), items.end(), before);
+  return true;
 }
 
 }  // namespace stmpy

@@ -21,7 +21,8 @@ inline Keyed& keyed(PyObject* self) { return *reinterpret_cast<Keyed*>(self); }
 
 struct Item {
   Ref key, value;
-  const Entry* entry = nullptr;  // of get_all(): lives as long as the object
+  Entry::Place place{};
+  const Entry* entry = nullptr;  // lives as long as the object
 };
 
 // A key, and its hash: __hash__ runs once, before everything else. False with an exception.
@@ -43,9 +44,9 @@ Done take(Thread& thread, PyObject* self, const Key& key, Item& taken);
 // Everything in its order, which nobody else can change any more.
 Done get_all(Thread& thread, PyObject* self, std::vector<Item>& items);
 Done take_all(Thread& thread, PyObject* self, std::vector<Item>& items);
-// The first or the last; null where there is none.
-Done take_first(Thread& thread, PyObject* self, Item& taken);
+// The last one, or one that nobody else uses if there is such a one; null where there is none.
 Done take_last(Thread& thread, PyObject* self, Item& taken);
+Done take_any(Thread& thread, PyObject* self, Item& taken);
 
 // Until it has not to be called again.
 template <class Step>
@@ -64,6 +65,13 @@ bool look_up(Thread& thread, PyObject* self, const Key& key, Ref& value);
 Py_ssize_t size_of(PyObject* self);
 // All of them, as of one moment. False with an exception.
 bool items_of(PyObject* self, std::vector<Item>& items);
+
+// Runs it in one transaction, and again as that says. False with an exception.
+template <class Act>
+bool together(Act act) {
+  Thread* const thread = this_thread();
+  return thread && in_one_transaction(*thread, [&] { return act() ? Done::Yes : Done::Failed; });
+}
 
 // --- life and death
 

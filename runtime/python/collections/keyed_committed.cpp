@@ -1,12 +1,17 @@
-// What threads outside of transactions see of an entry.
+// What is seen from outside of transactions, and in unrecorded(): there what the transaction holds as it is.
 
 #include <new>
 
 #include "runtime/core/outside.h"
+#include "runtime/python/collections/committed_view.h"
 #include "runtime/python/collections/keyed_entries.h"
 
 namespace stmpy {
 namespace {
+
+bool is_own(const Thread& thread, const Entry& entry) {
+  return thread.in_transaction() && entry.cell.record.held_by(thread.descriptor) != core::Mode::None;
+}
 
 struct Candidate {
   Ref key, value;
@@ -17,22 +22,26 @@ struct Absent {
   std::uint64_t version;
 };
 
-// Key and value of one moment, counted; both null where there was no value. The references that were there
-// before are the caller's, so that nothing is let go while it observes.
-void read_committed(const core::Observer& observer, const Entry& entry, Py_hash_t hash, Candidate& candidate,
-                    std::uint64_t& version) {
+// Key and value of one moment, counted; both null where there was no value, or the entry is of another hash.
+void read(const Thread& thread, const core::Observer& observer, const Entry& entry, Py_hash_t hash,
+          Candidate& candidate, std::uint64_t& version) {
   const auto counted = [&](const core::Slot& slot) {
     return Ref::borrow(static_cast<PyObject*>(core::committed_value(observer, entry.cell.record, slot)));
   };
+  if (is_own(thread, entry)) {
+    candidate = {Ref::borrow(entry.peek_key()), Ref::borrow(entry.cell.peek())};
+    version = entry.cell.record.view().version;
+    return;
+  }
   for (;;) {
     version = entry.cell.record.view().version;
-    if (entry.hash.load(std::memory_order_relaxed) != hash) return;  // made into another key's
+    if (entry.hash.load(std::memory_order_relaxed) != hash) return;
+    // What is let go here is still in its place, or in limbo, while we observe: no code runs.
     Ref value = counted(entry.cell.value);
     Ref key = value ? counted(entry.key) : Ref();
     // Within one version a commit may come in between, which takes both away: then it is looked at again.
     if ((key || !value) && entry.cell.record.view().version == version) {
-      candidate.key = std::move(key);
-      candidate.value = std::move(value);
+      candidate = {std::move(key), std::move(value)};
       return;
     }
   }
@@ -47,7 +56,7 @@ bool collect(Thread& thread, const EntryTable& table, const Key& key, std::vecto
   table.walk(key.hash, [&](const Entry& entry) {
     Candidate candidate;
     std::uint64_t version;
-    read_committed(observer, entry, key.hash, candidate, version);
+    read(thread, observer, entry, key.hash, candidate, version);
     if (!candidate.value) {
       absent.push_back({&entry, version});
       return false;
@@ -62,7 +71,7 @@ bool collect(Thread& thread, const EntryTable& table, const Key& key, std::vecto
   for (const Absent& seen : absent) {
     Candidate candidate;
     std::uint64_t version;
-    read_committed(observer, *seen.entry, key.hash, candidate, version);
+    read(thread, observer, *seen.entry, key.hash, candidate, version);
     if (candidate.value || version != seen.version) {
       candidates.push_back(std::move(candidate));  // let go by the caller
       return false;
@@ -92,6 +101,30 @@ bool find_committed(Thread& thread, PyObject* self, const Key& key, Ref& value) 
     }
     if (sure) return true;
   }
+}
+
+bool collect_committed(Thread& thread, PyObject* self, std::vector<Item>& items) {
+  const EntryTable& table = *keyed(self).table;
+  items.clear();
+  const std::uint64_t links = table.links();
+  CommittedView view(thread, table.count());
+  bool done = true;
+  table.for_each([&](const Entry& entry) {
+    if (is_own(thread, entry)) {
+      if (entry.cell.peek())
+        items.push_back(
+            {Ref::borrow(entry.peek_key()), Ref::borrow(entry.cell.peek()), entry.place(), &entry});
+      return true;
+    }
+    Ref value = Ref::steal(view.read(entry.cell));
+    if (!value) return true;
+    items.push_back({Ref::steal(view.read_also(entry.key)), std::move(value), entry.place(), &entry});
+    // Without one of them a commit is just being made.
+    done = done && items.back().key && items.back().place.first != Entry::kNotCommitted;
+    if (!items.back().key) items.pop_back();
+    return true;
+  });
+  return done && view.still_so() && table.links() == links;
 }
 
 }  // namespace stmpy

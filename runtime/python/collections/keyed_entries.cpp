@@ -3,24 +3,27 @@
 #include <algorithm>
 #include <new>
 
+#include "runtime/python/unrecorded.h"
+
 namespace stmpy {
 namespace {
 
 using core::Mode;
 
-// Holds it to read or, with an entry in the log, to write.
 Done hold(Thread& thread, PyObject* self, Entry& entry, Mode mode) {
-  if (mode == Mode::Update) return read_cell_for_update(thread, self, entry.cell);
-  PyObject* value = nullptr;
-  const Done done = read_cell_fast(thread, self, entry.cell, value);
-  if (done == Done::Yes) Py_XDECREF(value);  // the entry has it too, or it was gone before
-  return done;
+  return mode == Mode::Update ? read_cell_for_update(thread, self, entry.cell)
+                              : hold_cell(thread, self, entry.cell);
 }
 
 Done hold_record(Thread& thread, PyObject* self, core::Record& record, Mode mode) {
   if (mode == Mode::Read && core::holds(thread.descriptor, record)) return Done::Yes;
   core::Outcome outcome;
   return request(thread, self, record, core::mode_for(thread.descriptor, record, mode), outcome);
+}
+
+Done fail_unrecorded() {
+  raise_unrecorded("this cannot be done");
+  return Done::Failed;
 }
 
 bool contains(const std::vector<Entry*>& entries, const Entry* entry) {
@@ -45,6 +48,7 @@ Done compare(const Entry& entry, const Key& key, bool& equal) {
 
 Done find_entry(Thread& thread, PyObject* self, const Key& key, Mode entry_mode, Mode stripe_mode,
                 std::vector<Entry*>& known, Entry*& found) {
+  if (is_unrecorded(thread)) return fail_unrecorded();
   const EntryTable& table = *keyed(self).table;
   found = nullptr;
   known.clear();
@@ -78,6 +82,7 @@ Done find_entry(Thread& thread, PyObject* self, const Key& key, Mode entry_mode,
 }
 
 Done hold_all(Thread& thread, PyObject* self, std::vector<Entry*>& entries) {
+  if (is_unrecorded(thread)) return fail_unrecorded();
   const EntryTable& table = *keyed(self).table;
   entries.clear();
   Stripes& stripes = table.stripes();
@@ -94,17 +99,7 @@ Done hold_all(Thread& thread, PyObject* self, std::vector<Entry*>& entries) {
     if (entry.cell.peek()) entries.push_back(&entry);
     return true;
   });
-  if (done != Done::Yes) return done;
-  const auto before = [](const Entry* a, const Entry* b) {
-    const auto place = [](const Entry* entry) {
-      return std::pair(entry->stamp.load(std::memory_order_relaxed),
-                       entry->number.load(std::memory_order_relaxed));
-    };
-    return place(a) < place(b);
-  };
-  if (!std::is_sorted(entries.begin(), entries.end(), before))
-    std::sort(entries.begin(), entries.end(), before);
-  return Done::Yes;
+  return done;
 }
 
 Done empty_entry(Thread& thread, PyObject* self, Entry& entry, Item& taken) {

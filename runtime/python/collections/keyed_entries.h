@@ -26,13 +26,20 @@ inline bool has_key(const Entry& entry, const Key& key) {
   return entry.peek_key() == key.object && entry.hash.load(std::memory_order_relaxed) == key.hash;
 }
 
-// The entries that have a value, in the order of insertion, all of them and all stripes held to read.
+// The entries that have a value, all of them and all stripes held to read.
 Done hold_all(Thread& thread, PyObject* self, std::vector<Entry*>& entries);
 
 // Takes value and key out of an entry that has both and is held.
 Done empty_entry(Thread& thread, PyObject* self, Entry& entry, Item& taken);
 
-// Outside of transactions: the committed value, counted, or null. False with an exception.
+// In a transaction: has more stripes from now on if nobody but it uses one. Never waits, and runs no code of
+// the user's.
+void add_stripes(Thread& thread, PyObject* self);
+
+// Outside of transactions, or in unrecorded(): the committed value, or null. False with an exception.
 bool find_committed(Thread& thread, PyObject* self, const Key& key, Ref& value);
+// The same for all there is, in any order. False: it was changed meanwhile, and `items` may be of several
+// moments.
+bool collect_committed(Thread& thread, PyObject* self, std::vector<Item>& items);
 
 }  // namespace stmpy

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <new>
 
+#include "runtime/python/unrecorded.h"
+
 namespace stmpy {
 namespace {
 
 struct Iterator {
-  PyObject_HEAD PyObject* owner;
+  PyObject_HEAD PyObject* owner;  // until it has ended. Used by the thread that made it, and no other
+  const core::Descriptor* maker;
   std::vector<Item> items;
   std::atomic<std::size_t> next;
   Shows shows;
@@ -18,9 +21,18 @@ struct Iterator {
 Iterator& iterator(PyObject* self) { return *reinterpret_cast<Iterator*>(self); }
 
 PyObject* shown(const Iterator& of, const Item& item, PyObject* value) {
-  if (of.shows == Shows::Keys) return Py_NewRef(item.key.get());
+  if (of.shows == Shows::Keys || of.shows == Shows::Elements) return Py_NewRef(item.key.get());
   if (of.shows == Shows::Values) return Py_NewRef(value);
   return PyTuple_Pack(2, item.key.get(), value);
+}
+
+// The key that was shown last or the one that comes now, whose places others have taken then.
+bool keys_are_gone(const Iterator& of) {
+  const std::size_t index = of.next.load(std::memory_order_relaxed);
+  const auto is_gone = [&](std::size_t at) {
+    return at < of.items.size() && !of.items[at].entry->cell.peek();
+  };
+  return is_gone(index) || (index > 0 && is_gone(index - 1));
 }
 
 PyObject* next(PyObject* self) {
@@ -28,16 +40,26 @@ PyObject* next(PyObject* self) {
   Thread* thread = this_thread();
   if (!thread) return nullptr;
   const bool same_attempt =
-      of.attempt && thread->in_transaction() && thread->descriptor.current() == of.attempt;
-  if (of.next.load(std::memory_order_relaxed) >= of.items.size()) return nullptr;
+      of.attempt && thread->in_transaction() && thread->descriptor.current() == of.attempt && of.owner;
   if (same_attempt) {
     const Py_ssize_t size = size_of(of.owner);
     if (size < 0) return nullptr;
+    const bool of_set = of.shows == Shows::Elements;
+    const char* changed = nullptr;
     if (size != of.size) {
+      changed = of_set ? "Set changed size during iteration" : "dictionary changed size during iteration";
+    } else if (!of_set && keys_are_gone(of)) {
+      changed = "dictionary keys changed during iteration";
+    }
+    if (changed) {
       of.size = -1;  // it stays so
-      PyErr_SetString(PyExc_RuntimeError, "dictionary changed size during iteration");
+      PyErr_SetString(PyExc_RuntimeError, changed);
       return nullptr;
     }
+  }
+  if (of.next.load(std::memory_order_relaxed) >= of.items.size()) {
+    if (of.maker == &thread->descriptor) Py_CLEAR(of.owner);
+    return nullptr;
   }
   const std::size_t index = of.next.fetch_add(1, std::memory_order_relaxed);
   if (index >= of.items.size()) return nullptr;
@@ -115,11 +137,12 @@ PyObject* make_iterator(PyObject* owner, Shows shows, bool reversed) {
   Iterator* const made = PyObject_GC_New(Iterator, &iterator_type);
   if (!made) return nullptr;
   made->owner = Py_NewRef(owner);
+  made->maker = &thread->descriptor;
   made->size = static_cast<Py_ssize_t>(items.size());
   new (&made->items) std::vector<Item>(std::move(items));
   new (&made->next) std::atomic<std::size_t>(0);
-  new (&made->attempt)
-      core::Attempt(thread->in_transaction() ? thread->descriptor.current() : core::Attempt{});
+  new (&made->attempt) core::Attempt(
+      thread->in_transaction() && !is_unrecorded(*thread) ? thread->descriptor.current() : core::Attempt{});
   made->shows = shows;
   auto* const object = reinterpret_cast<PyObject*>(made);
   PyObject_GC_Track(object);

@@ -6,7 +6,7 @@
 
 namespace stmpy {
 
-enum class Shows : std::uint8_t { Keys, Values, Items };
+enum class Shows : std::uint8_t { Keys, Values, Items, Elements };  // of dicts; of sets
 
 // Null with an exception.
 PyObject* make_iterator(PyObject* owner, Shows shows, bool reversed);

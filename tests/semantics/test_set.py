@@ -1,0 +1,346 @@
+"""STMSet: a set in which transactions conflict element by element."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import MutableSet
+
+import pytest
+from cells import Reverted
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from stmpy import STMDict, STMObject, STMSet, access_map, atomic, atomically, stats
+
+
+class Named(STMSet):
+    def __init__(self, name, *args):
+        super().__init__(*args)
+        self.name = name
+
+
+def holding(stage, act):
+    """A transaction that has done something, and goes on when it is told to."""
+    inside = stage.pause()
+
+    @atomic
+    def hold():
+        result = act()
+        inside.here()
+        return result
+
+    task = stage.start(hold)
+    inside.reached()
+    task.resume = inside.resume
+    return task
+
+
+def waits(stage, function, *args):
+    """A task that has met somebody else's transaction."""
+    attempts = stats().attempts
+    task = stage.start(function, *args)
+    stage.until(lambda: stats().attempts > attempts)
+    return task
+
+
+def test_a_set_is_a_set():
+    s = STMSet("abc")
+    assert isinstance(s, MutableSet)
+    assert isinstance(s, STMObject)
+    assert ("a" in s, "d" in s, len(s), sorted(s)) == (True, False, 3, ["a", "b", "c"])
+    s.add("a")
+    s.add("d")
+    s.discard("a")
+    s.discard("z")
+    s.remove("b")
+    with pytest.raises(KeyError) as raised:
+        s.remove((1, 2))
+    assert raised.value.args == ((1, 2),)
+    assert s == {"c", "d"}
+    assert (repr(STMSet()), repr(STMSet([1])), repr(Named("n", [1]))) == (
+        "STMSet()",
+        "STMSet({1})",
+        "Named({1})",
+    )
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(s)
+    with pytest.raises(TypeError, match="unhashable"):
+        s.add([])
+    assert STMSet([frozenset([1])]) >= {frozenset([1])}
+    assert {1} in STMSet([frozenset([1])])
+    assert STMSet([1]) in STMSet([frozenset([1])])
+
+
+def test_operators_with_sets_of_all_kinds():
+    s = STMSet([1, 2, 3])
+    for other in ({2, 4}, frozenset({2, 4}), STMSet([2, 4]), STMDict({2: 0, 4: 0}).keys()):
+        assert (s | other, s & other, s - other, s ^ other) == ({1, 2, 3, 4}, {2}, {1, 3}, {1, 3, 4})
+        assert {type(one) for one in (s | other, s & other, s - other, s ^ other)} == {STMSet}
+        assert not s.isdisjoint(other)
+        assert s != other
+        assert not s <= other
+    for cls in (set, frozenset):
+        made = cls([2, 4]) | s, cls([2, 4]) & s, cls([2, 4]) - s, cls([2, 4]) ^ s
+        assert made == ({1, 2, 3, 4}, {2}, {4}, {1, 3, 4})
+        assert {type(one) for one in made} == {cls}
+        assert cls([1, 2, 3]) == s
+        assert cls([1]) < s
+    with pytest.raises(TypeError):
+        s | [1]
+    assert s.union([7], {8}) == {1, 2, 3, 7, 8}
+    assert s.issubset(range(5))
+    assert s.issuperset([1])
+
+
+def test_changes_in_place():
+    s = same = STMSet([1, 2, 3])
+    s |= {4}
+    s &= {2, 3, 4}
+    s -= {4}
+    s ^= {3, 5}
+    assert s is same
+    assert s == {2, 5}
+    s ^= s
+    assert s == set()
+    s.update([1], iter([2]), STMSet([3]))
+    s.intersection_update([1, 2, 9], [1, 2])
+    s.difference_update([2], [7])
+    s.symmetric_difference_update([8, 1])
+    assert s == {8}
+
+
+def test_order_is_that_of_the_commits(stage):
+    s = STMSet(["z", "y"])
+    late = holding(stage, lambda: s.update(["m", "l"]))
+    s.add("a")
+    late.resume()
+    late.result()
+    assert list(s) == ["z", "y", "a", "m", "l"]
+    assert list(s | STMSet(["c", "b"])) == [*s, "c", "b"]
+    assert list(s.copy()) == list(s)
+
+
+def test_different_elements_do_not_conflict(stage):
+    s, runs = STMSet(range(0, 100, 2)), []
+
+    def change(first):
+        for number in range(first, 100, 4):
+            assert number in s
+            s.remove(number)
+            s.add(-number - 1)
+
+    holder = holding(stage, lambda: change(0))
+
+    @atomic
+    def others():
+        runs.append("run")
+        change(2)
+
+    others()
+    assert holder.is_running()
+    assert runs == ["run"]
+    holder.resume()
+    holder.result()
+    assert sorted(s) == sorted(-number - 1 for number in range(0, 100, 2))
+
+
+def test_an_absent_element_conflicts_with_its_insertion(stage):
+    s = STMSet()
+    holder = holding(stage, lambda: 1 in s)
+    adder = waits(stage, s.add, 1)
+    assert 1 not in s
+    holder.resume()
+    assert holder.result() is False
+    adder.result()
+    assert 1 in s
+
+
+def test_an_element_is_added_once(stage):
+    s = STMSet()
+    holder = holding(stage, lambda: s.add((1, 2)))
+    adder = waits(stage, s.add, (1, 2))
+    holder.resume()
+    holder.result()
+    adder.result()
+    assert (list(s), len(s)) == ([(1, 2)], 1)
+
+
+def test_two_that_pop_get_different_elements(stage):
+    s = STMSet(range(10))
+    holder = holding(stage, s.pop)
+    other = s.pop()
+    assert holder.is_running()
+    holder.resume()
+    assert {holder.result(), other} | set(s) == set(range(10))
+    assert len(s) == 8
+    last = holding(stage, lambda: [s.pop() for _ in range(8)])
+    popper = waits(stage, atomic(s.pop))
+    last.resume()
+    last.result()
+    with pytest.raises(KeyError):
+        popper.result()
+
+
+def test_each_element_is_popped_once(stage):
+    s = STMSet(range(400))
+
+    def work(number):
+        return [atomically(s.pop) if turn % 2 else s.pop() for turn in range(50)]
+
+    taken = [task.result() for task in [stage.start(work, number) for number in range(8)]]
+    assert sorted(element for some in taken for element in some) == list(range(400))
+    assert (len(s), list(s)) == (0, [])
+
+
+def test_many_insertions_do_not_keep_off_who_looks_for_something_else(stage):
+    s = STMSet(range(20000))
+    holder = holding(stage, lambda: s.update(range(-50, 0)))
+    absent = [number for number in range(10**6, 10**6 + 200) if atomically(finds_free, s, number)]
+    assert holder.is_running()
+    assert len(absent) > 180
+    holder.resume()
+    holder.result()
+
+
+def finds_free(s, number):
+    """Whether it is found absent before anybody has to wait: a re-run says no."""
+    from stmpy import current_transaction
+
+    return current_transaction().attempt == 1 and number not in s
+
+
+def test_a_reader_of_the_whole_conflicts_with_changes(stage):
+    s = STMSet([1, 2])
+    holder = holding(stage, lambda: sorted(s))
+    adder = waits(stage, s.add, 3)
+    holder.resume()
+    assert holder.result() == [1, 2]
+    adder.result()
+    assert s == {1, 2, 3}
+
+
+def test_an_exception_takes_everything_back():
+    s = STMSet([1, 2, 3])
+
+    @atomic
+    def fail():
+        s.add(4)
+        s.discard(1)
+        s.clear()
+        s.update([1, 7])
+        raise Reverted
+
+    with pytest.raises(Reverted):
+        fail()
+    assert (list(s), len(s)) == ([1, 2, 3], 3)
+
+
+def test_the_access_map_names_the_elements():
+    s = STMSet([1])
+
+    @atomic
+    def work():
+        assert 1 in s
+        s.add("a")
+        names = access_map().by_attribute
+        return [*names[s, "[1]"].values()], [*names[s, "['a']"].values()], [*names[s, "len"].values()]
+
+    assert work() == (["read"], ["write"], ["add"])
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(protocol):
+    s = Named("n", [3, 1, 2])
+    made = pickle.loads(pickle.dumps(s, protocol))
+    assert (type(made), made.name, list(made)) == (Named, "n", [3, 1, 2])
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, atomic(copy.copy)])
+def test_copies(how):
+    s = Named("n", [3, 1, 2])
+    made = how(s)
+    s.add(4)
+    assert (type(made), made.name, list(made)) == (Named, "n", [3, 1, 2])
+
+
+class SetMachine(RuleBasedStateMachine):
+    """Against a set, with what a transaction that is reverted, or has a part that is, leaves of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.ours, self.model = STMSet(), set()
+
+    def _run(self, steps):
+        ours, model = self.ours, self.model
+        for step, given in steps:
+            if step == "add":
+                for element in given:
+                    ours.add(element)
+                    model.add(element)
+            elif step == "discard":
+                for element in given:
+                    ours.discard(element)
+                    model.discard(element)
+            elif step == "pop":
+                if model:
+                    model.remove(ours.pop())
+            elif step == "look":
+                assert [element in ours for element in given] == [element in model for element in given]
+                assert ours.issuperset(given) == model.issuperset(given)
+                assert (ours | given, ours & given, ours - given, ours ^ given) == (
+                    model | given,
+                    model & given,
+                    model - given,
+                    model ^ given,
+                )
+            elif step == "nest":
+                before = set(model)
+                try:
+                    atomically(self._nested, given)
+                except Reverted:
+                    self.model.clear()
+                    self.model.update(before)
+            else:
+                getattr(ours, step)(given)
+                getattr(model, step)(given)
+            self._same()
+
+    def _nested(self, steps):
+        self._run(steps)
+        if len(steps) % 2:
+            raise Reverted
+
+    def _same(self):
+        assert self.ours == self.model
+        assert len(self.ours) == len(self.model) == len(list(self.ours))
+
+    kinds = st.sampled_from(
+        [
+            *("add", "add", "discard", "pop", "look"),
+            *("update", "intersection_update", "difference_update", "symmetric_difference_update"),
+        ]
+    )
+    step = st.tuples(kinds, st.frozensets(st.integers(0, 12), max_size=5))
+    steps = st.lists(
+        st.recursive(step, lambda s: st.tuples(st.just("nest"), st.lists(s, max_size=6)), max_leaves=15),
+        max_size=8,
+    )
+
+    @rule(steps=steps)
+    def outside(self, steps):
+        self._run(steps)
+
+    @rule(steps=steps)
+    def inside(self, steps):
+        before = set(self.model)
+        try:
+            atomically(self._nested, steps)
+        except Reverted:
+            self.model = before
+        self._same()
+
+
+SetMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=8, deadline=None)
+TestSetMachine = SetMachine.TestCase
