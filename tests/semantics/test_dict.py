@@ -16,7 +16,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from stmpy import MISSING, STMDict, STMObject, access_map, atomic, atomically, revert_log, stats
+from stmpy import (
+    MISSING,
+    STMDict,
+    STMObject,
+    TransactionUsageError,
+    access_map,
+    atomic,
+    atomically,
+    check,
+    current_transaction,
+    revert_log,
+    stats,
+    unrecorded,
+)
 
 
 class Named(STMDict):
@@ -407,6 +420,102 @@ def test_the_table_grows_under_readers_and_writers(stage):
     for reader in readers:
         reader.result()
     assert len(d) == len(list(d)) == 1 + 4 * 400
+
+
+def test_threads_that_insert_the_same_keys_agree_on_one_value(stage):
+    d, start = STMDict(), threading.Barrier(8)
+
+    def insert(number):
+        start.wait()
+        return [d.setdefault(Key(turn, hash(turn)), (number, turn)) for turn in range(300)]
+
+    seen = [task.result() for task in [stage.start(insert, number) for number in range(8)]]
+    assert all(one == seen[0] for one in seen)
+    assert len(d) == len(list(d)) == 300
+
+
+def test_a_key_found_absent_stays_so_when_its_transaction_inserts_many_others(stage):
+    d = STMDict()
+
+    def fill():
+        assert ["x" in d, "y" in d] == [False, False]
+        d.update(dict.fromkeys(range(2000)))
+
+    holder = holding(stage, fill)
+    inserters = [waits(stage, d.__setitem__, key, 1) for key in "xy"]
+    assert len(d) == 0
+    holder.resume()
+    holder.result()
+    for inserter in inserters:
+        inserter.result()
+    assert list(d)[:2000] == list(range(2000))
+    assert len(d) == 2002
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["few", "many"])
+def test_whoever_waits_for_a_key_is_woken_by_its_insertion(stage, many):
+    d = STMDict()
+    waiting = threading.Event()
+
+    @atomic
+    def wait():
+        waiting.set()
+        check("x" in d)
+        return d["x"]
+
+    waiter = stage.start(wait)
+    assert waiting.wait(20)
+    if many:
+        d.update(dict.fromkeys(range(2000)))
+        for number in range(2000, 4000):
+            d[number] = None
+    assert waiter.is_running()
+    d["x"] = 1
+    assert waiter.result() == 1
+
+
+def test_whoever_waits_for_a_value_is_woken_by_its_change_and_its_end(stage):
+    d = STMDict(x=1)
+    seen = threading.Semaphore(0)
+
+    @atomic
+    def wait(value):
+        seen.release()
+        check(d.get("x") == value)
+
+    for value in (2, None, 3):
+        waiter = stage.start(wait, value)
+        assert seen.acquire(timeout=20)
+        if value is None:
+            del d["x"]
+        else:
+            d["x"] = value
+        waiter.result()
+
+
+def test_unrecorded_looks_leave_no_trace_and_wait_for_nobody(stage):
+    d = STMDict(a=1, b=2)
+    holder = holding(stage, lambda: (d.pop("a"), d.__setitem__("c", 3)))
+
+    @atomic
+    def look():
+        d["b"] = 20
+        with unrecorded():
+            seen = (dict(d), len(d), d["a"], "c" in d, repr(d), d == {"a": 1, "b": 20}, list(d.items()))
+            with pytest.raises(TransactionUsageError):
+                d["a"] = 5
+        assert [
+            name
+            for of, name in access_map().by_attribute
+            if of is d and current_transaction() in access_map().by_attribute[of, name]
+        ] == ["['b']"]
+        return seen
+
+    assert look() == ({"a": 1, "b": 20}, 2, 1, False, "{'a': 1, 'b': 20}", True, [("a", 1), ("b", 20)])
+    assert holder.is_running()
+    holder.resume()
+    holder.result()
+    assert d == {"b": 20, "c": 3}
 
 
 def test_a_key_that_goes_and_comes_back_is_never_missed(stage):

@@ -4,6 +4,7 @@
 // Whoever is about to use a stripe of the old ones finds it owned, or finds behind that that there are
 // others.
 
+#include <algorithm>
 #include <new>
 
 #include "runtime/python/collections/keyed_entries.h"
@@ -23,20 +24,18 @@ class AllStripes {
   ~AllStripes() {
     for (const std::size_t index : taken_) {
       core::Record& record = stripes_.records[index];
-      if (!record.release_if_alone(self_.thin_id)) record.release(self_);
+      if (!record.release_if_alone(self_.thin_id)) record.release(self_, false);
     }
   }
   AllStripes(const AllStripes&) = delete;
   AllStripes& operator=(const AllStripes&) = delete;
 
-  // False: somebody else uses one. std::bad_alloc.
+  // False: somebody else uses one, or watches it. std::bad_alloc.
   bool own() {
     taken_.reserve(stripes_.count());
     modes_.resize(stripes_.count());
     for (std::size_t index = 0; index < stripes_.count(); ++index) {
       core::Record& record = stripes_.records[index];
-      // Whoever waits for a change of it would not be told of one that is made under another stripe.
-      if (record.bits() & (core::Record::kFat | core::Record::kWatched)) return false;
       if (record.take_if_free(self_.thin_id, Mode::Write)) {
         taken_.push_back(index);
         continue;
@@ -47,7 +46,9 @@ class AllStripes {
           record.request(self_, Mode::Write, refusal) == core::Request::Refused)
         return false;
     }
-    return true;
+    // Whoever waits for a change of one would not be told of what is inserted under another.
+    return std::none_of(stripes_.records, stripes_.records + stripes_.count(),
+                        [](const core::Record& record) { return record.is_watched(); });
   }
   // In which the transaction held it before.
   Mode mode(std::size_t index) const { return modes_[index]; }
