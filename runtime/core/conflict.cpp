@@ -38,13 +38,18 @@ Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
   return Outcome::Aborted;
 }
 
-// A request that is refused again draws its age, and looks at the word again before anything else. Also where
-// something is held: readers whose ends the requester meets, one after the other, would keep it for ever from
-// giving up and from becoming a senior.
+// A request that is refused again, having found the one before to have ended, draws its age, and looks at the
+// word again before anything else.
 bool tires(Descriptor& self) {
   if (++self.refusals != 2) return false;
   draw_age(self);
   return true;
+}
+// Where something is held too: by readers that come and go a requester is kept for ever from giving up and
+// from becoming a senior.
+Outcome look_again(Descriptor& self) {
+  tires(self);
+  return Outcome::Again;
 }
 
 bool holds_nothing(const Descriptor& self) { return self.accesses.empty_since(self.first_access.get()); }
@@ -127,7 +132,7 @@ bool doom_all(const Descriptor& self, const std::vector<Attempt>& holders) {
 // waiter holds. No answer: rule 4.
 std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
   const bool spins_first = refusal.by_claim || self.age.load(std::memory_order_relaxed) == 0;
-  if (spins_first && ends_while_spinning(self, refusal.by)) return Outcome::Again;
+  if (spins_first && ends_while_spinning(self, refusal.by)) return look_again(self);
   if (refusal.by_claim) return std::nullopt;
   if (self.age.load(std::memory_order_relaxed) != 0) {
     // Before it spins: else others come and go under its eyes.
@@ -146,6 +151,8 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
     schedule(Step::Doomed);
   } else if (!ends_by_itself(refusal.by)) {
     return std::nullopt;
+  } else {
+    tires(self);
   }
   const Wait wait = wait_for_end(self, refusal.by, true, Clock::now() + kPatience);
   return wait == Wait::LostPatience ? std::nullopt : std::optional(after(wait));
@@ -154,7 +161,7 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
 // An irrevocable attempt is the oldest, and never gives up: whoever is in its way is doomed or ends by
 // itself. It waits for a victim that is blocked in foreign code as long as that takes.
 Outcome insist(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
-  if (!refusal.by || ends_while_spinning(self, refusal.by) || record.set_claim(self) != Claim::Set)
+  if (!refusal.by || record.set_claim(self) != Claim::Set || ends_while_spinning(self, refusal.by))
     return Outcome::Again;
   doom_all(self, record.excluders(self, mode));
   schedule(Step::Doomed);
@@ -211,7 +218,7 @@ Outcome on_refusal(Descriptor& self, Record& record, Mode mode, const Refusal& r
   if (is_irrevocable(self)) return insist(self, record, mode, refusal);
   if (self.exclusive) return refusal.by ? give_up(self, record, refusal) : Outcome::Again;
   if (holds_nothing(self)) return wait_in_place(self, record, mode, refusal);
-  if (tires(self) || !refusal.by) return Outcome::Again;
+  if (!refusal.by) return look_again(self);
   const std::optional<Outcome> outlasted = outlast(self, record, mode, refusal);
   return outlasted ? *outlasted : give_up(self, record, refusal);
 }

@@ -51,6 +51,25 @@ TEST_F(IrrevocableTest, an_exception_of_its_own_reverts_it_and_gives_the_token_b
   other.abort();
 }
 
+TEST_F(IrrevocableTest, is_not_kept_from_a_pair_by_readers_that_come_and_go) {
+  mode = Mode::Read;
+  holder.start();
+  holder.read(*thing);
+  Actor writer(increments());
+  writer.run_to(Step::Refused);
+  other.start();
+  other.read(*thing);
+  holder.finish();
+  writer.run_to(Step::Refused);
+  holder.start();
+  Refusal refusal;
+  EXPECT_EQ(thing->record(0).request(holder.self, Mode::Read, refusal), Request::Refused);
+  EXPECT_TRUE(refusal.by_claim);
+  other.finish();
+  writer.run_to_end();
+  holder.abort();
+}
+
 TEST_F(IrrevocableTest, there_is_one_at_a_time) {
   start_irrevocable(holder);
   Actor candidate(increments());

@@ -452,14 +452,14 @@ ask:
     :: refused && first_m == X && by[me] != NONE -> goto give_up /* 3: to the letter */
     :: else ->
       refused = 0;
-      refusals = (refusals < 3 -> refusals + 1 : 3);
+      refusals = (refusals < 3 && (HOLDS_NOTHING || by[me] == NONE) -> refusals + 1 : refusals);
       if
 #ifdef BREAK_NO_AGE_ON_SECOND_REFUSAL
       :: 0
 #elif defined(BREAK_NO_AGE_WHERE_SOMETHING_IS_HELD)
       :: refusals == 2 && HOLDS_NOTHING -> refusals = 3; goto second_refusal
 #else
-      :: refusals == 2 -> refusals = 3; goto second_refusal
+      :: refusals == 2 && (HOLDS_NOTHING || by[me] == NONE) -> refusals = 3; goto second_refusal
 #endif
       :: else ->
         if
@@ -496,7 +496,14 @@ younger_than_all: /* 3, rule 3: anyone may wait in place for who never waits its
 #ifdef BREAK_JUNIOR_WAITS
   :: true -> goto wait_in_place
 #endif
-  :: !by_is_current[me] || ENDS_BY_ITSELF(state[by[me]]) -> goto wait_in_place
+  :: !by_is_current[me] || ENDS_BY_ITSELF(state[by[me]]) ->
+    refusals = (refusals < 3 -> refusals + 1 : 3);
+    if
+#if !defined(BREAK_NO_AGE_ON_SECOND_REFUSAL) && !defined(BREAK_NO_AGE_WHERE_SOMETHING_IS_HELD)
+    :: refusals == 2 -> refusals = 3; goto second_refusal
+#endif
+    :: else -> goto wait_in_place
+    fi
   :: else -> goto give_up
   fi;
 
