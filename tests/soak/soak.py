@@ -25,11 +25,14 @@ from stmpy import (
     STMList,
     STMObject,
     STMQueue,
+    TransactionTimeout,
     atomic,
     atomically,
     in_transaction,
     on_abort,
     on_commit,
+    or_else,
+    retry,
     stats,
     unrecorded,
 )
@@ -68,6 +71,7 @@ class World:
         self.counter = STMCounter()
         self.entries: STMList[int] = STMList()
         self.sum_of_entries = Account(0)
+        self.boxes = [Account(0), Account(0)]
         self.tokens: STMQueue[int] = STMQueue()
         for token in range(TOKENS):
             self.tokens.put_nowait(token)
@@ -80,8 +84,10 @@ class World:
         entries = list(self.entries)
         assert sum(entries) == self.sum_of_entries.balance, (entries, self.sum_of_entries.balance)
 
-    def check_at_the_end(self, counted: int) -> None:
+    def check_at_the_end(self, counted: int, put: int) -> None:
         self.check()
+        full = sum(box.balance for box in self.boxes)
+        assert full == put, (full, put)
         assert int(self.counter) == counted, (int(self.counter), counted)
         assert sorted(self.tokens.get_nowait() for _ in range(TOKENS)) == list(range(TOKENS))
         assert self.tokens.empty()
@@ -94,7 +100,7 @@ class Worker:
         self.world = world
         self.random = random.Random(seed)
         self.own = Account(0)
-        self.counted = self.steps = self.noted = self.committed = 0
+        self.counted = self.put = self.steps = self.noted = self.committed = 0
         self.parts: list[Callable[[], None]] = [
             self.transfer,
             self.transfer,
@@ -107,6 +113,9 @@ class Worker:
             self.outside,
             self.read_all,
             self.garbage,
+            self.irrevocable,
+            self.hand_over,
+            self.whichever_is_there,
         ]
 
     def step(self) -> None:
@@ -237,6 +246,55 @@ class Worker:
 
         keep()
 
+    def irrevocable(self) -> None:
+        source, target = self.two()
+        ran = []
+
+        @atomic(irrevocable=True)
+        def move() -> None:
+            ran.append(1)
+            source.balance -= 1
+            target.balance += 1
+
+        move()
+        assert ran == [1], ran
+
+    def hand_over(self) -> None:
+        """Waits until a box is empty and fills it, or until it is full and empties it."""
+        box, fills = self.random.choice(self.world.boxes), self.random.random() < 0.5
+
+        @atomic(timeout=0.02)
+        def change() -> None:
+            if box.balance == fills:
+                retry()
+            box.balance = int(fills)
+
+        try:
+            change()
+            self.put += 1 if fills else -1
+        except TransactionTimeout:
+            pass
+
+    def whichever_is_there(self) -> None:
+        def empties(box: Account) -> Callable[[], None]:
+            def empty() -> None:
+                if not box.balance:
+                    box.payload = None  # is taken back
+                    retry()
+                box.balance = 0
+
+            return empty
+
+        @atomic(timeout=0.02)
+        def change() -> None:
+            or_else(*(empties(box) for box in self.world.boxes))
+
+        try:
+            change()
+            self.put -= 1
+        except TransactionTimeout:
+            pass
+
 
 class Soak:
     def __init__(self, seconds: float, threads: int, seed: int) -> None:
@@ -245,7 +303,7 @@ class Soak:
         self.threads = threads
         self.seeds = random.Random(seed)
         self.workers: list[Worker] = []
-        self.counted = self.steps = self.interrupts = self.forks = self.started = 0
+        self.counted = self.put = self.steps = self.interrupts = self.forks = self.started = 0
         self.mutex = threading.Lock()
         self.failed = False
         self.armed = False
@@ -275,7 +333,7 @@ class Soak:
                 thread.join()
         self.report(time.monotonic() - begun)
         if not self.failed:
-            self.world.check_at_the_end(self.counted)
+            self.world.check_at_the_end(self.counted, self.put)
             for account in self.world.accounts:
                 account.payload = None
             gc.collect()
@@ -301,6 +359,7 @@ class Soak:
         finally:
             with self.mutex:
                 self.counted += worker.counted
+                self.put += worker.put
                 self.steps += worker.steps
 
     def interrupt(self, *_: object) -> None:
