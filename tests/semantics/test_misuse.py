@@ -85,7 +85,7 @@ MISUSES = {
     "configured twice by position": (lambda: atomic(timeout=1)(3), "needs a function, not 3"),
     "unknown argument": (
         lambda: atomic(retries=3),
-        "no argument 'retries': it takes timeout, max_attempts, reads and name",
+        "no argument 'retries': it takes timeout, max_attempts, reads, irrevocable and name",
     ),
     "timeout text": (lambda: atomic(timeout="5"), "timeout must be a number of seconds.*'5'"),
     "timeout negative": (lambda: atomic(timeout=-1), "timeout must be a number of seconds.*-1"),
