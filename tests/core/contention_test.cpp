@@ -8,18 +8,24 @@ namespace {
 
 class ContentionTest : public CoreTest {
  protected:
-  ContentionTest() { contention_period = std::chrono::hours(1); }
+  // A clock that counts from the machine's start may be younger than the period.
+  ContentionTest() {
+    contention_period = std::chrono::hours(1);
+    holder.self.last_conflict = Clock::now() - kLongAgo;
+  }
+
+  static constexpr std::chrono::hours kLongAgo{2};
 
   Record& record() { return thing->record(0); }
   void hold() {
     holder.start();
     holder.write(*thing, 2);
   }
-  // A call that reads `thing`, of a thread whose last conflict was at that time.
-  Actor::Part reads(Clock::time_point last_conflict = {}, bool holds_something = false) {
+  // A call that reads `thing`, of a thread whose last conflict was that long ago.
+  Actor::Part reads(std::chrono::hours ago = kLongAgo, bool holds_something = false) {
     return [=, this](Thread& thread) {
       descriptor = &thread.self;
-      descriptor->last_conflict = last_conflict;
+      descriptor->last_conflict = Clock::now() - ago;
       attempts = thread.call([&] {
         if (holds_something) thread.write(*own, 20);
         thread.number(*thing);
@@ -65,7 +71,7 @@ TEST_F(ContentionTest, who_has_stayed_away_ten_times_draws_its_age_and_claims) {
 
 TEST_F(ContentionTest, an_aborted_call_stays_away_before_it_runs_again) {
   hold();
-  Actor actor(reads(Clock::now(), true));
+  Actor actor(reads(std::chrono::hours(0), true));
   actor.run_to(Step::BackingOff);
   EXPECT_EQ(descriptor->state().state(), State::Idle);
   EXPECT_EQ(own->record(0).held_by(*descriptor), Mode::None);
