@@ -25,7 +25,7 @@ constexpr std::uint32_t kLostRaces = kSerialized ? 0 : 10;
 // once more.
 void promote(Descriptor& self, Record& record) {
   try {
-    self.promoted.push_back(&record);
+    self.promoted.insert(record);
   } catch (const std::bad_alloc&) {
   }
 }

@@ -57,9 +57,7 @@ Totals sum() {
 }  // namespace
 
 Descriptor::Descriptor(std::uint32_t number)
-    : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {
-  promoted.reserve(4);
-}
+    : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {}
 
 bool older(const Descriptor& a, const Descriptor& b) {
   const std::uint64_t age_of_a = a.age.load(kAcquire), age_of_b = b.age.load(kAcquire);

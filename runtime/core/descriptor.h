@@ -11,6 +11,7 @@
 #include "runtime/core/append_log.h"
 #include "runtime/core/ownership.h"
 #include "runtime/core/parking.h"
+#include "runtime/core/record_set.h"
 #include "runtime/core/statistics.h"
 #include "runtime/core/status.h"
 
@@ -124,16 +125,18 @@ class Descriptor {
   AppendLog<LogEntry>::SharedPosition first_entry;
   AppendLog<PendingEffect>::Position first_effect;
   std::uint64_t effect_reverts = 0;  // grows when some of the effects go: what was made of them is stale
-  std::array<const Record*, 64>
-      logged_in_savepoint{};  // direct-mapped: pairs logged since the newest savepoint
+  // Pairs logged since the newest savepoint: direct-mapped, and what had to give up its place there. The
+  // second may lack one for want of memory, which is logged again then.
+  std::array<const Record*, 64> logged_in_savepoint{};
+  RecordSet displaced_in_savepoint;
   Record* claimed = nullptr;  // the one pending claim it has set
   Attempt blocker;            // whom it conflicted with: the wrapper waits for its end after the revert
 
   // --- for one call (the attempts of one outermost transaction)
   Clock::time_point deadline = kNoDeadline;
-  std::vector<Record*> promoted;  // pairs on which an upgrade failed: taken in write mode at the first touch
-  std::uint32_t refusals = 0;     // of the request that is being made
-  std::uint32_t lost_races = 0;   // ... behind which it found the pair free for a moment
+  RecordSet promoted;            // pairs on which an upgrade failed: taken in write mode at the first touch
+  std::uint32_t refusals = 0;    // of the request that is being made
+  std::uint32_t lost_races = 0;  // ... behind which it found the pair free for a moment
 
   bool has_token = false;  // its attempt is irrevocable, or is about to begin so
 

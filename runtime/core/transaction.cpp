@@ -1,5 +1,6 @@
 #include "runtime/core/transaction.h"
 
+#include <new>
 #include <utility>
 
 #include "runtime/core/conflict.h"
@@ -28,6 +29,12 @@ void show_patterns(Descriptor& self) {
 void end_request(Descriptor& self) {
   drop_claim(self);
   self.refusals = self.lost_races = 0;
+}
+
+// What is written from here on has to be logged again.
+void forget_logged(Descriptor& self) {
+  self.logged_in_savepoint.fill(nullptr);
+  self.displaced_in_savepoint.clear();
 }
 
 void undo(LogEntry& entry) {
@@ -155,7 +162,16 @@ bool must_log_again(Descriptor& self, const Record& record) {
   if (self.depth == 0) return false;
   const Record*& place = self.logged_in_savepoint[reinterpret_cast<std::uintptr_t>(&record) / sizeof(Record) %
                                                   self.logged_in_savepoint.size()];
-  return std::exchange(place, &record) != &record;
+  if (place == &record) return false;
+  const bool logged = self.displaced_in_savepoint.contains(record);
+  if (place) {
+    try {
+      self.displaced_in_savepoint.insert(*place);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  place = &record;
+  return !logged;
 }
 
 bool doom(Descriptor& self) {
@@ -213,7 +229,7 @@ Savepoint open_savepoint(Descriptor& self) {
   ++self.depth;
   self.written_pattern.set(Record::kNoPattern);
   if (may_have_to_raise(self)) self.held_pattern.set(Record::kNoPattern);
-  self.logged_in_savepoint.fill(nullptr);
+  forget_logged(self);
   return {self.log.position(), self.effects.position()};
 }
 
@@ -237,7 +253,7 @@ void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
   });
   self.counters.add(Counter::NestedReverts);
   close_savepoint(self);
-  self.logged_in_savepoint.fill(nullptr);
+  forget_logged(self);
   // Nobody else ever saw these values. What their finalisers do belongs to the transaction: what it logs goes
   // on top.
   self.log.forwards(savepoint.log, [](LogEntry& entry) {

@@ -6,8 +6,6 @@
 // otherwise. Nothing but what says so runs code of the user's.
 #pragma once
 
-#include <algorithm>
-
 #include "runtime/core/descriptor.h"
 
 namespace stmpy::core {
@@ -40,8 +38,7 @@ inline void set_exclusive(Descriptor& self, bool exclusive) {
 inline Mode mode_for(const Descriptor& self, const Record& record, Mode wanted) {
   if (self.usual) return wanted;
   if (self.exclusive) return Mode::Exclusive;
-  return std::find(self.promoted.begin(), self.promoted.end(), &record) != self.promoted.end() ? Mode::Write
-                                                                                               : wanted;
+  return self.promoted.contains(record) ? Mode::Write : wanted;
 }
 // For a barrier that was told to start over and raises instead: it does not make its request any more.
 inline void drop_claim(Descriptor& self) {

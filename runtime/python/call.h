@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "runtime/python/attempts.h"
 #include "runtime/python/consumable.h"
@@ -56,7 +55,7 @@ class BetweenAttempts {
   Ref deadline_of_;
   const core::Clock::time_point deadline_;
   std::uint64_t age_;
-  std::vector<core::Record*> promoted_;
+  core::RecordSet promoted_;
   TimedCalls timed_calls_;
   Place retry_place_;
   std::unique_ptr<core::Watch, LeaveTable> watch_;

@@ -147,6 +147,37 @@ TEST_F(SavepointTest, a_pair_is_logged_once_in_one_however_often_it_is_written) 
   thread.abort();
 }
 
+// More pairs than the direct-mapped table has places.
+TEST_F(SavepointTest, each_of_many_pairs_is_logged_once_in_one_however_often_they_are_written) {
+  std::vector<Ref<Thing>> things;
+  for (int index = 0; index < 100; ++index) things.push_back(make<Thing>(1));
+  const auto write_all = [&](long number) {
+    for (const Ref<Thing>& each : things) {
+      for (int attribute = 0; attribute < 4; ++attribute) thread.write(*each, number, attribute);
+    }
+  };
+  const auto entries_since = [&](auto start) {
+    int entries = 0;
+    thread.self.log.forwards(start, [&](LogEntry&) { ++entries; });
+    return entries;
+  };
+  thread.start();
+  write_all(0);
+  for (const long outer : {10, 20}) {
+    thread.nested([&] {
+      const auto start = thread.self.log.position();
+      for (int round = 0; round < 10; ++round) write_all(outer + round);
+      EXPECT_EQ(entries_since(start), 400);
+    });
+    fail_nested([&] {
+      for (int round = 0; round < 10; ++round) write_all(outer + 100 + round);
+    });
+    for (const Ref<Thing>& each : things) EXPECT_EQ(thread.number(*each, 3), outer + 9);
+  }
+  thread.abort();
+  for (const Ref<Thing>& each : things) EXPECT_EQ(thread.committed_number(*each), 1);
+}
+
 TEST_F(SavepointTest, many_in_a_row_leave_no_trace_in_the_log) {
   thread.start();
   thread.write(*thing, 2);

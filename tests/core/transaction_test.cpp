@@ -241,7 +241,7 @@ TEST_F(TransactionTest, the_quick_ways_refuse_what_is_not_simple) {
   set_exclusive(thread.self, true);
   neither("under exclusive reads");
   thread.abort();
-  thread.self.promoted.push_back(&second->record(0));
+  thread.self.promoted.insert(second->record(0));
   thread.start();
   neither("promoted");
   thread.self.promoted.clear();
