@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _IMPORTS = {
     id(stmpy): "import stmpy",
     **{
-        id(getattr(stmpy, name)): f"from stmpy import {name}" for name in ("atomic", "atomically", "compiled")
+        id(getattr(stmpy, name)): f"from stmpy import {name}"
+        for name in ("atomic", "atomically", "compiled", "invariant")
     },
 }
 _WORD = re.compile(r"\w+")

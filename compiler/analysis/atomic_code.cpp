@@ -83,11 +83,9 @@ class Finder {
       if (rule_of(*decorator) != Rules::RuleDecorator) break;
       const DecoratorPath path = decorator_path(*decorator);
       const Meaning meaning = meaning_of(path, *around.scope);
-      if (meaning != Meaning::atomic && meaning != Meaning::atomically && meaning != Meaning::compiled)
-        continue;
+      if (!marks(meaning)) continue;
       // What starts a transaction decides, wherever it stands.
-      if (marking.meaning == Meaning::nothing || marking.meaning == Meaning::compiled)
-        marking.meaning = meaning;
+      if (!starts_transaction(marking.meaning)) marking.meaning = meaning;
       if (meaning == Meaning::atomic && path.sole_name() != nullptr &&
           text(*path.sole_name()) == text(name)) {
         marking.names_itself = true;
@@ -113,7 +111,7 @@ class Finder {
   void visit_function(const Node& node, const Surroundings& around, const Marking& marking, bool is_async) {
     const Token& name = *token_of(*node.children[1]);
     Scope& scope = scopes_.of(node);
-    const bool transaction = marking.meaning == Meaning::atomic || marking.meaning == Meaning::atomically;
+    const bool transaction = starts_transaction(marking.meaning);
     const std::string qualified = around.prefix + std::string(text(name));
     if (transaction && (is_async || scope.suspends)) {
       report(rules::suspending_transaction, name.start(),
@@ -128,6 +126,8 @@ class Finder {
       reason = marking.meaning == Meaning::atomic ? "@atomic" : "@atomically";
     } else if (marking.meaning == Meaning::compiled) {
       reason = "@compiled";
+    } else if (marking.meaning == Meaning::invariant) {
+      reason = "@invariant";
     } else if (around.enclosing != nullptr) {
       reason = std::string("in ").append(*around.enclosing);
     } else if (compile_all_) {

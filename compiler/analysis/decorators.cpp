@@ -42,7 +42,7 @@ Meaning meaning_of_value(const Node& value, const Scopes& scopes, const Scope& s
   const DecoratorPath path = path_of(value);
   if (path.positional) return Meaning::other;
   const Meaning meaning = meaning_of(path, scopes, scope, source);
-  return meaning == Meaning::atomic || meaning == Meaning::compiled ? meaning : Meaning::other;
+  return marks(meaning) && meaning != Meaning::atomically ? meaning : Meaning::other;
 }
 
 }  // namespace

@@ -19,7 +19,16 @@ inline constexpr Export kExports[] = {
     {"atomic", Meaning::atomic},
     {"atomically", Meaning::atomically},
     {"compiled", Meaning::compiled},
+    {"invariant", Meaning::invariant},
 };
+
+// What makes a decorated function be compiled.
+constexpr bool starts_transaction(Meaning meaning) {
+  return meaning == Meaning::atomic || meaning == Meaning::atomically;
+}
+constexpr bool marks(Meaning meaning) {
+  return starts_transaction(meaning) || meaning == Meaning::compiled || meaning == Meaning::invariant;
+}
 
 // Meaning::other for what does not decorate.
 Meaning meaning_of_export(std::string_view name);

@@ -20,6 +20,7 @@ enum class Meaning : uint8_t {
   atomic,
   atomically,
   compiled,
+  invariant,
 };
 
 struct Scope;

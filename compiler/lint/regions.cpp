@@ -70,7 +70,8 @@ bool runs_when_called(const Node& function, const Scope& scope, const Values& va
   if (rule_of(parent) != Rules::RuleDecorated) return true;
   return std::all_of(parent.children.begin(), parent.children.end() - 1, [&](const Node* decorator) {
     const std::string path = values.path_of(*decorator->children[1], scope);
-    return path == "stmpy.compiled" || path == "builtins.staticmethod" || path == "builtins.classmethod";
+    return path == "stmpy.compiled" || path == "stmpy.invariant" || path == "builtins.staticmethod" ||
+           path == "builtins.classmethod";
   });
 }
 

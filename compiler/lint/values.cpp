@@ -158,6 +158,8 @@ std::string Values::path_of_name(const Token& token, const Scope& scope) const {
       return "stmpy.atomically";
     case Meaning::compiled:
       return "stmpy.compiled";
+    case Meaning::invariant:
+      return "stmpy.invariant";
     default:
       break;
   }

@@ -57,7 +57,8 @@ std::unordered_set<std::string_view> names_of_stmpy(std::string_view source,
     if (tokens[i].text(source) != "stmpy") continue;
     for (size_t j = i + 1; tokens[j].getType() != PythonLexer::NEWLINE; ++j) {
       if (tokens[j].getType() == PythonLexer::NAME) names.insert(tokens[j].text(source));
-      if (tokens[j].getType() == PythonLexer::STAR) names.insert({"atomic", "atomically", "compiled"});
+      if (tokens[j].getType() == PythonLexer::STAR)
+        names.insert({"atomic", "atomically", "compiled", "invariant"});
     }
   }
   return names;

@@ -44,6 +44,7 @@ struct Companions {
       written;  // objects of classes with invariants, in the order of their first writes (invariants.h)
   std::unordered_set<PyObject*> known_as_written;  // the same
   bool is_single_write = false;                    // of a write outside, and of nothing else
+  bool are_checked = false;      // the invariants, right now: what runs is a check, or called by one
   std::uint32_t unrecorded = 0;  // contexts in which reads leave no trace, within each other (unrecorded.h)
   std::uint64_t unrecorded_level = 0;  // of the call in which they were entered
 };

@@ -99,6 +99,17 @@ bool check_object(const Companions& companions, PyObject* object) {
   return true;
 }
 
+class Checking {
+ public:
+  explicit Checking(Companions& companions) : companions_(companions) { companions.are_checked = true; }
+  ~Checking() { companions_.are_checked = false; }
+  Checking(const Checking&) = delete;
+  Checking& operator=(const Checking&) = delete;
+
+ private:
+  Companions& companions_;
+};
+
 // --- transactions of classes with invariants
 
 template <class Body>  // () -> bool, false with an exception
@@ -193,7 +204,8 @@ bool note_written(Thread& thread, PyObject* object) {
 }
 
 bool check_invariants(Thread& thread) {
-  const Companions& companions = *thread.companions;
+  Companions& companions = *thread.companions;
+  const Checking checking(companions);
   for (int round = 0; round < kMostRounds; ++round) {
     // In a savepoint all that is written is logged again.
     NestedCall checks(thread, Options{});

@@ -73,6 +73,12 @@ PyObject* retry_outermost(Thread& thread) {
                        "an irrevocable transaction cannot be run again: wait in a transaction before it");
     return nullptr;
   }
+  if (thread.companions && thread.companions->are_checked) {
+    raise_futile_retry(thread.retry_place,
+                       "an invariant's check says whether it holds, and cannot wait until it does: wait in "
+                       "the transaction");
+    return nullptr;
+  }
   if (self.accesses.empty_since(self.first_access.get())) {
     raise_futile_retry(thread.retry_place,
                        "the transaction has read nothing, so that nothing could ever wake it: read what it "
@@ -186,8 +192,8 @@ PyMethodDef retry_methods[] = {
      "TransactionTimeout when the timeout of a call that it is in has passed, or with what a signal handler "
      "raises; then nothing is changed. Attempts that ended in a wait do not count for "
      "max_attempts.\n\nRaises "
-     "TransactionUsageError outside of a transaction, in an irrevocable one, and where nothing can ever wake "
-     "it: "
+     "TransactionUsageError outside of a transaction, in an irrevocable one, in an invariant's check, and "
+     "where nothing can ever wake it: "
      "the transaction has read nothing, or only what nobody else can reach. Composable memory transactions: "
      "Harris, Marlow, Peyton Jones and Herlihy, PPoPP 2005."},
     {"check", check, METH_O,

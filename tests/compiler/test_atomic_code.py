@@ -32,6 +32,9 @@ COMPILED = {
     "from stmpy import atomically\n@atomically\ndef f(): ...\n": "@atomically",
     "from stmpy import compiled\n@compiled\nasync def f(): await x\n": "@compiled",
     "from stmpy import compiled\n@compiled\ndef f(): yield\n": "@compiled",
+    "from stmpy import invariant\n@invariant\ndef f(self): ...\n": "@invariant",
+    "from stmpy import *\n@invariant\ndef f(self): ...\n": "@invariant",
+    "import stmpy\n@stmpy.invariant\n@stmpy.atomic\ndef f(self): ...\n": "@atomic",
     "from stmpy import atomic\n@atomic\ndef f():\n    return lambda: (yield)\n": "@atomic",
     "from stmpy import atomic\n@atomic\ndef f():\n    def g(): yield\n": "@atomic",
     "try:\n    from stmpy import atomic\nexcept ImportError:\n    def atomic(f): return f\n"

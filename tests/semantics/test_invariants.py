@@ -16,6 +16,7 @@ from stmpy import (
     InvariantViolated,
     STMObject,
     TransactionError,
+    TransactionTimeout,
     TransactionUsageError,
     access_map,
     atomic,
@@ -25,6 +26,8 @@ from stmpy import (
     in_transaction,
     invariant,
     on_commit,
+    or_else,
+    retry,
     revert_log,
     unrecorded,
 )
@@ -871,6 +874,66 @@ def test_a_check_may_register_callbacks_and_call_atomic_functions():
     calls.clear()
     thing.x = 5
     assert calls == [5]
+
+
+@pytest.mark.parametrize("how", ["in the check", "in a call", "in a check of a single write"])
+def test_a_check_cannot_wait(how):
+    @atomic
+    def wait():
+        retry()
+
+    class Thing(STMObject):
+        x = 0
+
+        @invariant
+        def fine(self):
+            if self.x:
+                wait() if how == "in a call" else retry()
+            return True
+
+    thing = Thing()
+    with pytest.raises(TransactionUsageError, match=r"line \d+: an invariant's check .* cannot wait"):
+        if how == "in a check of a single write":
+            thing.x = 1
+        else:
+            atomically(setattr, thing, "x", 1)
+    assert thing.x == 0 and not in_transaction()
+
+
+def test_a_check_may_have_alternatives():
+    class Thing(STMObject):
+        x = 0
+
+        @invariant
+        def fine(self):
+            return or_else(retry, lambda: self.x < 2)
+
+    thing = Thing()
+    thing.x = 1
+    with violated(thing, "fine"):
+        thing.x = 2
+    assert thing.x == 1
+
+
+def test_a_transaction_may_wait_after_its_checks_were_refused():
+    class Thing(STMObject):
+        x = 0
+
+        @invariant
+        def fine(self):
+            return self.x < 2
+
+    thing = Thing()
+
+    @atomic(timeout=0.01)
+    def wait():
+        thing.x += 1
+        retry()
+
+    with violated(thing, "fine"):
+        thing.x = 2
+    with pytest.raises(TransactionTimeout):
+        wait()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, TransactionUsageError])
