@@ -295,6 +295,38 @@ TEST_F(ConflictTest, a_pair_on_which_an_upgrade_failed_is_taken_for_writing_by_t
   EXPECT_EQ(holder.committed_number(*thing), 3);
 }
 
+// All hold the pair when they come to write it: each but the last gives up, and is not aborted again.
+TEST_F(ConflictTest, of_many_that_read_and_then_write_none_is_aborted_twice) {
+  for (const std::size_t count : {2U, 3U, 6U}) {
+    std::vector<std::unique_ptr<Actor>> actors;
+    std::vector<int> attempts_of(count);
+    for (int& its_attempts : attempts_of) {
+      actors.push_back(std::make_unique<Actor>([&](Thread& thread) {
+        its_attempts = thread.call([&] {
+          const long number = thread.number(*thing);
+          EXPECT_EQ(record().held_by(thread.self), its_attempts == 0 ? Mode::Read : Mode::Write);
+          its_attempts = 1;
+          thread.write(*thing, number + 1);
+        });
+      }));
+    }
+    const long before = holder.committed_number(*thing);
+    // The first one reads; it is refused when it writes only if another one has read by then.
+    holder.start();
+    holder.read(*thing);
+    for (const auto& actor : actors) actor->run_to(Step::Refused);
+    holder.abort();
+    for (const Step step : {Step::Undone, Step::Ended})
+      for (std::size_t number = 0; number + 1 < count; ++number) actors[number]->run_to(step);
+    actors.back()->run_to_end();
+    for (std::size_t number = 0; number + 1 < count; ++number) actors[number]->let_go();
+    for (std::size_t number = 0; number + 1 < count; ++number) actors[number]->run_to_end();
+    EXPECT_EQ(holder.committed_number(*thing), before + static_cast<long>(count));
+    for (std::size_t number = 0; number < count; ++number)
+      EXPECT_EQ(attempts_of[number], number + 1 < count ? 2 : 1) << number << " of " << count;
+  }
+}
+
 TEST_F(ConflictTest, a_signal_handler_that_accesses_in_the_waiting_attempt_ends_its_wait_with_nothing) {
   signal_period = std::chrono::milliseconds(1);
   holder.start();

@@ -110,6 +110,31 @@ TEST_F(IrrevocableTest, it_waits_until_no_older_call_is_in_progress) {
   EXPECT_EQ(holder.committed_number(*thing), 6);
 }
 
+TEST_F(IrrevocableTest, it_has_its_turn_behind_all_seniors_there_were_and_before_those_that_come) {
+  for (Thread* senior : {&holder, &other}) {
+    draw_age(senior->self);
+    senior->start();
+    senior->write(*make<Thing>(), 1);
+  }
+  Actor candidate(increments());
+  for (Thread* senior : {&holder, &other}) {
+    candidate.run_to(Step::Parking);
+    EXPECT_EQ(descriptor->state().state(), State::Idle);
+    ASSERT_TRUE(senior->finish());
+    forget_age(senior->self);
+  }
+  candidate.run_to(Step::Requested);
+  draw_age(holder.self);
+  holder.start();
+  holder.write(*thing, 5);
+  candidate.run_to(Step::Doomed);
+  EXPECT_EQ(holder.state(), State::Doomed);
+  holder.abort();
+  forget_age(holder.self);
+  candidate.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 2);
+}
+
 // Two candidates that wait for each other would never end.
 TEST_F(IrrevocableTest, a_candidate_gives_the_token_up_for_an_older_one_that_came_to_ask) {
   draw_age(holder.self);

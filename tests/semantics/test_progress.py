@@ -15,11 +15,15 @@ def observe(cell):
     return cell.value
 
 
+def store(cell, value):
+    cell.value = value
+
+
 @pytest.fixture
 def senior(stage):
     """Starts a call that has been aborted once, holds `own`, and then increments a cell that is held."""
 
-    def start(cell):
+    def start(cell, then=None):
         own, before, first = Cell(), Cell(), stage.pause()
 
         @atomic
@@ -31,7 +35,10 @@ def senior(stage):
         def old():
             own.value = current_transaction().attempt
             before.value += 1
-            cell.value += 1
+            if then:
+                then()
+            else:
+                cell.value += 1
 
         holder = stage.start(in_the_way)
         first.reached()
@@ -158,31 +165,183 @@ def test_one_transaction_over_many_objects_commits_among_writers_that_never_paus
     assert seen == sorted(seen)
 
 
-def test_a_writer_comes_through_among_long_readers(stage):
-    cell, others = Cell(0), [Cell(0) for _ in range(200)]
-    stop = threading.Event()
+class Relay:
+    """Readers of which there is always one inside: each ends when the next one has read too.
+
+    Where that one is kept from it (a writer waits), it ends a little later.
+    """
+
+    def __init__(self, stage, cell, readers=3):
+        self.cell, self.stop = cell, False
+        self.passed_on = 0
+        self._entered = threading.Condition()
+        self._number = 0
+        self._readers = [stage.start(self._read_on) for _ in range(readers)]
+        stage.until(lambda: self.passed_on > 2 * readers)
 
     @atomic
-    def read():
-        return cell.value + sum(other.value for other in others)
+    def _read(self):
+        observe(self.cell)
+        with self._entered:
+            self._number += 1
+            number = self._number
+            self._entered.notify_all()
+            self.passed_on += self._entered.wait_for(lambda: self._number > number or self.stop, 0.02)
 
-    def read_on():
-        while not stop.is_set():
-            read()
+    def _read_on(self):
+        while not self.stop:
+            self._read()
+
+    def end(self):
+        self.stop = True
+        for reader in self._readers:
+            reader.result()
+
+
+def test_a_writer_comes_through_among_readers_that_always_overlap(stage):
+    cell, own = Cell(0), Cell(0)
+    relay = Relay(stage, cell)
 
     @atomic
-    def write():
-        others[0].value += 1
+    def write_only():
+        store(cell, 1)
+
+    @atomic
+    def write_second():
+        own.value += 1
+        store(cell, 2)
+
+    @atomic
+    def read_and_write():
+        store(cell, observe(cell) + 1)
+
+    for turn in range(1, 6):
+        write_only()
+        write_second()
+        read_and_write()
+        assert (cell.value, own.value) == (3, turn)
+        stage.until(lambda before=relay.passed_on: relay.passed_on > before)  # they overlap again
+    relay.end()
+
+
+def test_a_write_outside_comes_through_among_readers_that_always_overlap(stage):
+    cell = Cell(0)
+    relay = Relay(stage, cell)
+    for turn in range(1, 11):
+        cell.value = turn
+        assert cell.value == turn
+        stage.until(lambda before=relay.passed_on: relay.passed_on > before)
+    relay.end()
+
+
+def test_readers_that_all_want_to_write_do_not_abort_each_other_for_ever(stage):
+    """Whose upgrade has failed takes the pair for writing at once when it runs again, and waits its turn."""
+    cell, count = Cell(0), 6
+    together = threading.Barrier(count)
+    attempts = [0] * count
+
+    def increment(number):
+        @atomic
+        def call():
+            attempts[number] += 1
+            value = observe(cell)
+            if attempts[number] == 1:
+                together.wait(PATIENCE)
+            store(cell, value + 1)
+
+        call()
+
+    for task in [stage.start(increment, number) for number in range(count)]:
+        task.result()
+    assert cell.value == count
+    # Who was told to abort by an older one has not failed at its upgrade yet, and may: behind all of those.
+    assert max(attempts) <= count
+
+
+def test_a_senior_that_gave_a_victim_up_does_not_run_again_before_its_end(stage):
+    cell, own, woken, inside, attempts = Cell(0), Cell(), threading.Event(), threading.Event(), []
+
+    @atomic
+    def sleeps():
+        cell.value += 10
+        inside.set()
+        assert woken.wait(PATIENCE)
+
+    @atomic
+    def old():
+        attempts.append(1)
+        store(own, 1)
         cell.value += 1
 
-    readers = [stage.start(read_on) for _ in range(6)]
-    for _ in range(20):
-        write()
-    cell.value = -1  # outside, under overlapping readers
-    stop.set()
-    for reader in readers:
-        reader.result()
-    assert (cell.value, others[0].value) == (-1, 20)
+    victim = stage.start(sleeps)
+    assert inside.wait(PATIENCE)
+    before = stats().aborted_by_conflict
+    elder = stage.start(old)
+    stage.until(lambda: stats().aborted_by_conflict == before + 1)
+    assert not woken.wait(0.5)  # of its time: the bound is 0.1 s
+    assert len(attempts) == 1
+    woken.set()
+    victim.result()
+    elder.result()
+    assert (len(attempts), cell.value) == (2, 11)
+
+
+def test_a_victim_that_waits_for_a_lock_of_its_senior_gets_it(stage, senior):
+    """The senior gives up with its lock released, as any exception that leaves a `with` releases it."""
+    cell, lock, inside, locked = Cell(0), threading.Lock(), threading.Event(), threading.Event()
+    runs = {"young": 0, "old": 0}
+
+    @atomic
+    def young():
+        runs["young"] += 1
+        cell.value += 10
+        inside.set()
+        assert locked.wait(PATIENCE)
+        if runs["young"] == 1:
+            with lock:
+                pass
+
+    @atomic
+    def old():
+        runs["old"] += 1
+        with lock:
+            locked.set()
+            cell.value += 1
+
+    victim = stage.start(young)
+    assert inside.wait(PATIENCE)
+    elder = senior(cell, old)
+    victim.result()
+    elder.result()
+    assert cell.value == 11
+    assert runs["old"] >= 2
+
+
+def test_seniors_and_irrevocable_calls_that_all_want_the_same_come_to_their_end(stage):
+    cells, rounds = [Cell(0) for _ in range(40)], 5
+    runs = []
+
+    @atomic
+    def add(cells):
+        for cell in cells:
+            store(cell, observe(cell) + 1)
+
+    @atomic(irrevocable=True)
+    def add_for_good(cells):
+        runs.append(1)
+        for cell in cells:
+            store(cell, observe(cell) + 1)
+
+    def repeat(call, order):
+        for _ in range(rounds):
+            call(order)
+
+    orders = [cells, cells[::-1], cells[::2] + cells[1::2], cells[20:] + cells[:20]]
+    tasks = [stage.start(repeat, call, order) for order in orders for call in (add, add_for_good)]
+    for task in tasks:
+        task.result()
+    assert [cell.value for cell in cells] == [rounds * len(tasks)] * len(cells)
+    assert len(runs) == rounds * len(orders)
 
 
 def _in_progress():
