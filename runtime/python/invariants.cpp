@@ -180,6 +180,14 @@ PyObject* invariant(PyObject*, PyObject* function) {
   return PyObject_SetAttrString(function, kMark, Py_True) < 0 ? nullptr : Py_NewRef(function);
 }
 
+// Not each entry is a write: a pair that is read in a writing mode (under reads="exclusive", or because an
+// upgrade of it has failed) is logged too.
+bool has_written(const Companions& companions, const core::LogEntry& entry) {
+  if (entry.record.get() == &companions.record || (entry.flags.get() & core::LogEntry::kVoid)) return false;
+  const core::Slot* slot = entry.slot.get();
+  return !slot || slot->load(std::memory_order_relaxed) != entry.old_value.get();
+}
+
 }  // namespace
 
 bool has_invariants(Thread& thread, PyTypeObject* type) {
@@ -217,10 +225,8 @@ bool check_invariants(Thread& thread) {
       hold = check_object(companions, object.get());
     }
     bool wrote = false;
-    thread.descriptor.log.forwards(start, [&](core::LogEntry& entry) {
-      wrote =
-          wrote || (entry.record.get() != &companions.record && !(entry.flags.get() & core::LogEntry::kVoid));
-    });
+    thread.descriptor.log.forwards(
+        start, [&](core::LogEntry& entry) { wrote = wrote || has_written(companions, entry); });
     checks.end(nullptr);
     if (!hold) return false;
     if (!wrote) return true;

@@ -14,6 +14,8 @@ from cells import Cell, Reverted
 
 from stmpy import (
     InvariantViolated,
+    STMDict,
+    STMList,
     STMObject,
     TransactionError,
     TransactionTimeout,
@@ -851,6 +853,27 @@ def test_checks_that_never_stop_writing_are_refused():
 
     with pytest.raises(TransactionUsageError, match="write again each time"):
         Thing()
+
+
+def test_what_a_check_reads_under_exclusive_reads_is_no_write():
+    class Span(STMObject):
+        def __init__(self):
+            self.first = self.last = 0
+            self.kinds = STMDict(x=0)
+            self.sizes = STMList([0])
+
+        @invariant
+        def in_order(self):
+            return self.first <= self.last and not (self.kinds["x"] or self.kinds.get("y") or self.sizes[0])
+
+    span = Span()
+
+    @atomic(reads="exclusive")
+    def grow():
+        span.last += 1
+
+    grow()
+    assert span.last == 1
 
 
 def test_a_check_may_register_callbacks_and_call_atomic_functions():
