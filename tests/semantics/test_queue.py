@@ -245,6 +245,26 @@ def test_who_finds_it_empty_does_not_conflict_with_who_does(stage, there):
     assert holder.result() is True
 
 
+def test_what_is_put_while_somebody_owns_the_emptiness_comes_behind_the_head(stage):
+    """The place is empty and owned for writing, as one is that a get is emptying: but it is not in use."""
+    made, inside = STMQueue(), stage.pause()
+
+    @atomic(reads="exclusive")
+    def look():
+        assert made.empty()
+        inside.here()
+
+    reader, aborted = stage.start(look), stats().aborted_by_conflict
+    inside.reached()
+    writer = stage.start(atomically, made.put, 1)
+    stage.until(lambda: not writer.is_running() or stats().aborted_by_conflict > aborted)
+    inside.resume()
+    reader.result()
+    writer.result()
+    made.put(2)
+    assert drained(made) == [1, 2]
+
+
 CONFLICTS = {
     "two puts": (3, lambda q: q.put(1), lambda q: q.put(2)),
     "two gets": (3, lambda q: q.get(), lambda q: q.get()),

@@ -29,6 +29,7 @@ struct Put {
   static PyObject* once(Thread& thread, PyObject* self, PyObject* item) {
     bool full = false;
     if (!in_one_transaction(thread, [&] { return put_item(thread, self, item, full); })) return nullptr;
+    core::Observer::empty_limbo();  // behind its look at a place of others
     return full ? nullptr : Py_NewRef(Py_None);
   }
 };

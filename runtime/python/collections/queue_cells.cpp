@@ -70,30 +70,37 @@ Done own(Thread& thread, PyObject* self, Cell* cell) {
   return cell ? own_cell(thread, self, *cell) : Done::Failed;
 }
 
-// Whether a put may take the place for free. A hint: where it is wrong the ring grows without need, once. A
-// place that a get is just emptying is not free, and to wait for it would be a conflict of the two.
-bool looks_free(const Thread& thread, const Cell& place) {
-  const core::Descriptor* const writer = place.record.view().writer;
-  return !place.peek() && (!writer || writer == &thread.descriptor);
+// Whether a put has to leave the place behind the tail alone: there is an item in it, which a get may be
+// taking out just now. What is empty to others may be owned all the same, by a get that found it so; whoever
+// goes round it would put an item where the head has been already. The tail is owned.
+bool is_taken(const Thread& thread, const Cell& place) {
+  if (place.record.view().writer == &thread.descriptor) return place.peek();
+  const core::Observer observer(thread.descriptor);
+  return core::committed_value(observer, place.record, place.value) != nullptr;
 }
 
-// The tail and the free place are owned.
-Done put_into(PyObject* self, PyObject* item, RingEnd tail, std::uint32_t next) {
+// The tail is owned, and the place behind it is not taken: nobody else can fill it.
+Done put_into(Thread& thread, PyObject* self, PyObject* item, RingEnd tail, std::uint32_t next) {
+  Cell* const place = item_cell(self, next);
+  const Done done = own(thread, self, place);
+  if (done != Done::Yes) return done;
   const Ref new_tail = from_end(tail.next(next));
   if (!new_tail) return Done::Failed;
-  const Ref replaced[] = {Ref::steal(exchange_value(*item_cell(self, next), item)),
+  const Ref replaced[] = {Ref::steal(exchange_value(*place, item)),
                           Ref::steal(exchange_value(queue_of(self)->tail, new_tail.get()))};
   return Done::Yes;
 }
 
-// Makes the ring larger by a place with the item in it, between the tail and the place behind it. The tail is
-// owned.
+// Makes the ring larger by a place with the item in it, between the tail and the place behind it, where that
+// is taken still. The tail is owned.
 Done put_into_new_place(Thread& thread, PyObject* self, PyObject* item, RingEnd tail, std::uint32_t next) {
   Queue* const queue = queue_of(self);
   Cell* const link = link_cell(self, tail.place);
   Done done = own(thread, self, &queue->size);
   if (done == Done::Yes) done = own(thread, self, link);
   if (done != Done::Yes) return done;
+  // From here on no get comes by the tail. Until now all may have been taken, and the head be behind it.
+  if (!is_taken(thread, *item_cell(self, next))) return put_into(thread, self, item, tail, next);
   const std::uint32_t place = to_number(queue->size.peek(), first_places(self));
   Cell *const new_item = item_cell(self, place), *const new_link = link_cell(self, place);
   done = own(thread, self, new_item);
@@ -126,11 +133,7 @@ Done put_item(Thread& thread, PyObject* self, PyObject* item, bool& full) {
   const std::uint32_t next = behind(self, tail.place, link.get());
   Cell* const place = item_cell(self, next);
   if (!place) return Done::Failed;
-  if (looks_free(thread, *place)) {
-    done = own(thread, self, place);
-    if (done != Done::Yes) return done;
-    if (!place->peek()) return put_into(self, item, tail, next);
-  }
+  if (!is_taken(thread, *place)) return put_into(thread, self, item, tail, next);
   if (const Py_ssize_t maxsize = maxsize_of(self)) {
     Ref size, there;
     done = read(thread, self, &queue->size, size);
@@ -138,9 +141,7 @@ Done put_item(Thread& thread, PyObject* self, PyObject* item, bool& full) {
     if (static_cast<Py_ssize_t>(to_number(size.get(), first_places(self))) >= maxsize) {
       done = read(thread, self, place, there);
       full = static_cast<bool>(there);
-      if (done != Done::Yes || full) return done;
-      done = own(thread, self, place);
-      return done == Done::Yes ? put_into(self, item, tail, next) : done;
+      return done != Done::Yes || full ? done : put_into(thread, self, item, tail, next);
     }
   }
   return put_into_new_place(thread, self, item, tail, next);
