@@ -9,9 +9,11 @@ only where another one, in progress at the same time, wants what it wants.
 Prefixes need no search of their own. Recorders write no value twice, a counter's value says which additions
 it is made of, and then opacity is deferred-update opacity (Attiya, Hans, Kuznetsov & Ravi, ICDCS 2013): one
 order of the whole history in which whatever is read was written by an attempt that had begun to commit before
-the read had its answer. The latter is seen at the stamps. The order is searched for as by Wing & Gong (JPDC
-1993) and Lowe (CPE 2017), one attempt after the other from those that no attempt left precedes, with the
-positions that led nowhere remembered. Three things keep it short:
+the read had its answer. The latter is seen at the stamps. A look at a queue is one at what is gone, too: who
+looked comes before those who took what was there then, unless they had begun to commit (nearly all that
+prefixes would say, and nothing that they would not). The order is searched for as by Wing & Gong (JPDC 1993)
+and Lowe (CPE 2017), one attempt after the other from those that no attempt left precedes, with the positions
+that led nowhere remembered. Three things keep it short:
 
 - Who changes nothing is put where it first fits: it takes nothing from those behind it.
 - Nobody writes over a value while somebody is left who has seen it: it will not come back.
@@ -27,8 +29,8 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from history import COUNTER_BITS, Attempt, History, Kind, Outcome, Value
-from views import View, view_of
+from history import COUNTER_BITS, Attempt, History, Kind, Operation, Outcome, Value
+from views import QueueView, State, View, view_of
 
 
 class Violation(NamedTuple):
@@ -43,10 +45,11 @@ class Verdict(NamedTuple):
     opacity: Violation | None
     strict_serialisability: Violation | None
     progressiveness: Violation | None
+    irrevocability: Violation | None
 
     @property
     def right(self) -> bool:
-        return self == (None, None, None)
+        return not any(self)
 
     def __str__(self) -> str:
         parts = zip(self._fields, self, strict=True)
@@ -54,27 +57,48 @@ class Verdict(NamedTuple):
 
 
 def judge(history: History) -> Verdict:
-    """Decides all three. ValueError where two commits wrote the same value to a variable."""
+    """Decides all of them. ValueError where two commits wrote the same value to a variable."""
+    irrevocability = against_irrevocability(history)
+    history = with_peeks(history)
     opacity = against_opacity(history)
     # An order of all attempts is one of those that committed.
     serialisability = opacity and against_strict_serialisability(history)
-    return Verdict(opacity, serialisability, against_progressiveness(history))
+    return Verdict(opacity, serialisability, against_progressiveness(history), irrevocability)
+
+
+def with_peeks(history: History) -> History:
+    """What was seen without a trace was seen from outside."""
+    return History((*history, *(peek for attempt in history for peek in view_of(attempt).peeks)))
 
 
 def against_opacity(history: History) -> Violation | None:
     views = [view_of(attempt) for attempt in history]
-    return _contradiction(views) or _unbegun(views) or _without_order(views)
+    return _contradiction(views) or _unbegun(views) or _without_order(views, of_prefixes=True)
 
 
 def against_strict_serialisability(history: History) -> Violation | None:
     views = [view_of(attempt) for attempt in history.committed()]
-    return _contradiction(views) or _without_order(views)
+    return _contradiction(views) or _without_order(views, of_prefixes=False)
 
 
 def against_progressiveness(history: History) -> Violation | None:
     for attempt in history:
         if attempt.outcome is Outcome.ABORTED and not any(_in_the_way(attempt, other) for other in history):
             return Violation(f"nobody was in the way of [{attempt}]")
+    return None
+
+
+def against_irrevocability(history: History) -> Violation | None:
+    """An attempt that was told to abort though it was irrevocable, or two that were so at one time."""
+    last: Attempt | None = None
+    for attempt in sorted(history, key=lambda attempt: attempt.irrevocable_since or 0):
+        if (since := attempt.irrevocable_since) is None:
+            continue
+        if attempt.outcome is Outcome.ABORTED or any(o.kind is Kind.REFUSED for o in attempt.operations):
+            return Violation(f"it was irrevocable and told to abort: [{attempt}]")
+        if last and since < max(operation.stamp for operation in last.operations):
+            return Violation(f"two were irrevocable at one time: [{last}] and [{attempt}]")
+        last = attempt
     return None
 
 
@@ -97,7 +121,7 @@ def _unbegun(views: list[View]) -> Violation | None:
     """A read of what its writer had not yet begun to commit."""
     origins = _Origins(views)
     for view in views:
-        for variable, read in view.reads.items():
+        for variable, read in _first_sights(view):
             for part in origins.parts(variable, read.value):
                 writer = origins.writers.get((variable, part))
                 if writer and (writer.attempt.commit or 0) > read.stamp:
@@ -108,6 +132,13 @@ def _unbegun(views: list[View]) -> Violation | None:
     return None
 
 
+def _first_sights(view: View) -> Iterator[tuple[str, Operation]]:
+    """Where it saw what somebody else has committed."""
+    yield from view.reads.items()
+    for variable, queue in view.queues.items():
+        yield from ((variable, take) for take in queue.seen)
+
+
 class _Origins:
     """Who committed what. Not who deleted a variable: that is done again and again."""
 
@@ -115,7 +146,8 @@ class _Origins:
         self._counters = {o.variable for view in views for o in view.attempt.operations if o.kind is Kind.ADD}
         self.writers: dict[tuple[str, Value], View] = {}
         for view in views:
-            for variable, value in [*view.writes.items(), *view.adds.items()]:
+            put = [(variable, value) for variable, queue in view.queues.items() for value in queue.put]
+            for variable, value in [*view.writes.items(), *view.adds.items(), *put]:
                 for part in self.parts(variable, value):
                     if (variable, part) in self.writers:
                         raise ValueError(f"two commits wrote {variable} = {part}: no history to decide")
@@ -135,13 +167,18 @@ class _Origins:
 class _Position(NamedTuple):
     done: int
     """The attempts that have their place, as bits."""
-    state: frozenset[tuple[str, Value]]
+    variables: frozenset[tuple[str, Value]]
+    queues: frozenset[tuple[str, tuple[Value, ...]]]
+
+    @property
+    def state(self) -> State:
+        return State(dict(self.variables), dict(self.queues))
 
 
 class _Order:
     """The search for an order of the attempts."""
 
-    def __init__(self, views: list[View]) -> None:
+    def __init__(self, views: list[View], origins: _Origins, *, of_prefixes: bool) -> None:
         self._views = sorted(views, key=lambda view: view.attempt.begin)
         self._all = (1 << len(views)) - 1
         # Who saw a value, as bits. A variable that does not exist may come to be in that state again.
@@ -151,10 +188,11 @@ class _Order:
                 if read.value is not None:
                     key = variable, read.value
                     self._readers[key] = self._readers.get(key, 0) | 1 << index
-        self.furthest = _Position(0, frozenset())
+        self._late = [_taken_too_late(view, self._views, origins) * of_prefixes for view in self._views]
+        self.furthest = _Position(0, frozenset(), frozenset())
 
     def exists(self) -> bool:
-        start = self._with_readers(0, {})
+        start = self._with_readers(0, State({}, {}))
         known = {start}
         stack = [(start, self._next_writers(start))]
         while stack:
@@ -168,7 +206,7 @@ class _Order:
                 stack.pop()
                 continue
             reached = self._with_readers(
-                position.done | 1 << index, self._views[index].applied_to(dict(position.state))
+                position.done | 1 << index, self._views[index].applied_to(position.state)
             )
             if reached not in known:
                 known.add(reached)
@@ -190,63 +228,83 @@ class _Order:
             left &= left - 1
         return sorted(ready, key=lambda index: self._views[index].attempt.end)
 
-    def _with_readers(self, done: int, state: dict[str, Value]) -> _Position:
+    def _with_readers(self, done: int, state: State) -> _Position:
         placed = True
         while placed:
             placed = False
             for index in self._ready(done):
-                if not self._views[index].changes and self._sees(index, state):
+                if not self._views[index].changes and self._sees(index, done, state):
                     done |= 1 << index
                     placed = True
-        return _Position(done, frozenset(state.items()))
+        return _Position(done, frozenset(state.variables.items()), frozenset(state.queues.items()))
 
     def _next_writers(self, position: _Position) -> Iterator[int]:
-        state = dict(position.state)
-        for index in self._ready(position.done):
-            view = self._views[index]
-            if view.changes and self._sees(index, state) and not self._hides(index, position.done, state):
+        done, state = position.done, position.state
+        for index in self._ready(done):
+            changes = self._views[index].changes
+            if changes and self._sees(index, done, state) and not self._hides(index, done, state):
                 yield index
 
-    def _sees(self, index: int, state: dict[str, Value]) -> bool:
-        reads = self._views[index].reads
-        return all(state.get(variable) == read.value for variable, read in reads.items())
+    def _sees(self, index: int, done: int, state: State) -> bool:
+        return not done & self._late[index] and self._views[index].sees(state)
 
-    def _hides(self, index: int, done: int, state: dict[str, Value]) -> bool:
+    def _hides(self, index: int, done: int, state: State) -> bool:
         left = ~done & ~(1 << index)
-        changes = self._views[index].changes
-        return any(self._readers.get((variable, state.get(variable)), 0) & left for variable in changes)
+        changes, variables = self._views[index].changes, state.variables
+        return any(self._readers.get((variable, variables.get(variable)), 0) & left for variable in changes)
 
     def explanation(self) -> str:
         """Why nobody can come next where the search came furthest."""
-        done, state = self.furthest.done, dict(self.furthest.state)
+        done, state = self.furthest.done, self.furthest.state
         lines = [f"after {done.bit_count()} of {len(self._views)} attempts nobody can come next:"]
         for index in self._ready(done):
             view = self._views[index]
             wrong = [
-                f"it saw {variable} = {read.value}, and there is {state.get(variable)}"
+                f"it saw {variable} = {read.value}, and there is {state.variables.get(variable)}"
                 for variable, read in view.reads.items()
-                if state.get(variable) != read.value
+                if state.variables.get(variable) != read.value
             ]
+            wrong += [
+                f"it saw {[take.value for take in queue.seen]}{' alone' * queue.is_all} in {variable}, "
+                f"and there is {list(state.queues.get(variable, ()))}"
+                for variable, queue in view.queues.items()
+                if not queue.fits(state.queues.get(variable, ()))
+            ]
+            if done & self._late[index]:
+                wrong.append("it looked at a queue in which something still was that is taken")
             if not wrong:
                 wrong = list(self._hidden_from_others(index, done, state))
             lines.append(f"  [{view.attempt}]: {'; '.join(wrong)}")
         return "\n".join(lines)
 
-    def _hidden_from_others(self, index: int, done: int, state: dict[str, Value]) -> Iterator[str]:
+    def _hidden_from_others(self, index: int, done: int, state: State) -> Iterator[str]:
         for variable in self._views[index].changes:
-            readers = self._readers.get((variable, state.get(variable)), 0) & ~done & ~(1 << index)
+            value = state.variables.get(variable)
+            readers = self._readers.get((variable, value), 0) & ~done & ~(1 << index)
             for other, view in enumerate(self._views):
                 if readers >> other & 1:
-                    yield f"{variable} = {state[variable]} has yet to be seen by thread {view.attempt.thread}"
+                    yield f"{variable} = {value} has yet to be seen by thread {view.attempt.thread}"
 
 
-def _without_order(views: list[View]) -> Violation | None:
+def _taken_too_late(view: View, others: list[View], origins: _Origins) -> int:
+    """Who cannot come before it, as bits: it looked at a queue when what they took was still there."""
+    late = 0
+    for variable, queue in view.queues.items():
+        for index, other in enumerate(others):
+            theirs = other.queues.get(variable, QueueView())
+            if queue.since and (other.attempt.commit or 0) > queue.since:
+                taken = [origins.writers[variable, take.value] for take in theirs.seen[: theirs.taken]]
+                late |= any((writer.attempt.commit or 0) < queue.since for writer in taken) << index
+    return late
+
+
+def _without_order(views: list[View], *, of_prefixes: bool) -> Violation | None:
     origins = _Origins(views)
     for view in views:
-        for variable, read in view.reads.items():
+        for variable, read in _first_sights(view):
             if any((variable, part) not in origins.writers for part in origins.parts(variable, read.value)):
                 return Violation(_from_nowhere(view, variable, read.value, views))
-    order = _Order(views)
+    order = _Order(views, origins, of_prefixes=of_prefixes)
     return None if order.exists() else Violation(order.explanation())
 
 

@@ -53,9 +53,10 @@ def _is_legal(order: tuple[Attempt, ...]) -> bool:
         if second.precedes(first):
             return False
     state: dict[str, Value] = {}
+    queues: dict[str, tuple[Value, ...]] = {}
     for attempt in order:
-        own = dict(state)
-        before: list[dict[str, Value]] = []
+        own, in_queues = dict(state), dict(queues)
+        before: list[tuple[dict[str, Value], dict[str, tuple[Value, ...]]]] = []
         for operation in attempt.operations:
             match operation.kind:
                 case Kind.READ if own.get(operation.variable) != operation.value:
@@ -64,12 +65,21 @@ def _is_legal(order: tuple[Attempt, ...]) -> bool:
                     own[operation.variable] = operation.value
                 case Kind.ADD:
                     own[operation.variable] = (own.get(operation.variable) or 0) + (operation.value or 0)
+                case Kind.PUT:
+                    in_queues[operation.variable] = (*in_queues.get(operation.variable, ()), operation.value)
+                case Kind.TAKE:
+                    first, *rest = in_queues.get(operation.variable, ()) or (None,)
+                    if first != operation.value:
+                        return False
+                    in_queues[operation.variable] = tuple(rest)
+                case Kind.EMPTY if in_queues.get(operation.variable):
+                    return False
                 case Kind.OPEN:
-                    before.append(dict(own))
+                    before.append((dict(own), dict(in_queues)))
                 case Kind.CLOSE:
                     before.pop()
                 case Kind.REVERT:
-                    own = before.pop()
+                    own, in_queues = before.pop()
         if attempt.outcome is Outcome.COMMITTED:
-            state = own
+            state, queues = own, in_queues
     return True

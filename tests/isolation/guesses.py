@@ -9,6 +9,7 @@ from history import Attempt, History, Kind, Operation, Outcome, Value
 
 VARIABLES = ("a", "b")
 COUNTER = "c"
+QUEUE = "q"
 
 
 @dataclass
@@ -23,6 +24,10 @@ class _Running:
     writes: list[dict[str, Value]] = field(default_factory=lambda: [{}])
     added: int = 0
     """To the counter."""
+    queue: list[Value] = field(default_factory=list)
+    """The queue as it knows it, with its own changes."""
+    taken: list[Value] = field(default_factory=list)
+    put: list[Value] = field(default_factory=list)
     commit: int | None = None
 
     def own(self, variable: str) -> Value:
@@ -41,8 +46,11 @@ class _Guess:
         self._value = 0
         self._memory: dict[str, Value] = dict.fromkeys((*VARIABLES, COUNTER), 0)
         self._ever: dict[str, list[Value]] = {variable: [0] for variable in self._memory}
+        self._queue: list[Value] = []
+        self._ever_put: list[Value] = [0]
         self._carelessness = source.choice((0.05, 0.2, 0.4))
         first = (Operation(Kind.WRITE, variable, 0, 0) for variable in self._memory)
+        self._queue_weights = source.choice(((0, 0), (2, 3), (10, 20)))
         self._done = [Attempt(0, 0, self._tick(), Outcome.COMMITTED, tuple(first))]
 
     def history(self) -> History:
@@ -68,12 +76,21 @@ class _Guess:
 
     def _begin(self, thread: int) -> _Running:
         outcome = self._source.choices(list(Outcome), (6, 1, 1))[0]
-        return _Running(thread, self._tick(), self._source.randint(1, 3), outcome, dict(self._memory))
+        operations, memory = self._source.randint(1, 3), dict(self._memory)
+        return _Running(thread, self._tick(), operations, outcome, memory, queue=list(self._queue))
 
     def _operations(self, attempt: _Running) -> list[Operation]:
-        kind = self._source.choices(("read", "write", "add", "savepoint"), (5, 3, 1, 1))[0]
+        kinds = ("read", "write", "add", "savepoint", "put", "take")
+        kind = self._source.choices(kinds, (5, 3, 1, 1, *self._queue_weights))[0]
         if kind == "add":
             return [self._add(attempt)]
+        if kind == "put":
+            return [self._put(attempt)]
+        if kind == "take":
+            taken = self._take(attempt)
+            if self._source.random() < 0.2:
+                return [Operation(Kind.OPEN, stamp=taken.stamp), taken, self._put_back(attempt, taken)]
+            return [taken]
         if kind == "savepoint":
             inner = self._write(attempt, {})
             end = self._source.choice((Kind.CLOSE, Kind.REVERT))
@@ -95,6 +112,29 @@ class _Guess:
         attempt.added += 1 << self._value
         self._ever[COUNTER].append(self._source.choice(self._ever[COUNTER]) | 1 << self._value)
         return Operation(Kind.ADD, COUNTER, 1 << self._value, self._tick())
+
+    def _put(self, attempt: _Running) -> Operation:
+        self._value += 1
+        attempt.put.append(self._value)
+        attempt.queue.append(self._value)
+        self._ever_put.append(self._value)
+        return Operation(Kind.PUT, QUEUE, self._value, self._tick())
+
+    def _take(self, attempt: _Running) -> Operation:
+        if self._source.random() < self._carelessness / 2:
+            attempt.queue = [*self._queue, *attempt.put]
+        value = attempt.queue.pop(0) if attempt.queue else None
+        if self._source.random() < self._carelessness:
+            value = self._source.choice(self._ever_put)
+        if value is None:
+            return Operation(Kind.EMPTY, QUEUE, None, self._tick())
+        attempt.taken.append(value)
+        return Operation(Kind.TAKE, QUEUE, value, self._tick())
+
+    def _put_back(self, attempt: _Running, taken: Operation) -> Operation:
+        if taken.kind is Kind.TAKE:
+            attempt.queue.insert(0, attempt.taken.pop())
+        return Operation(Kind.REVERT, stamp=self._tick())
 
     def _read(self, attempt: _Running) -> Operation:
         variable = self._source.choice((*VARIABLES, COUNTER))
@@ -119,6 +159,8 @@ class _Guess:
     def _commit(self, attempt: _Running) -> None:
         self._memory.update(attempt.writes[0])
         self._memory[COUNTER] = (self._memory[COUNTER] or 0) | attempt.added
+        self._queue = [value for value in self._queue if value not in attempt.taken]
+        self._queue += [value for value in attempt.put if value not in (*attempt.taken, *self._queue)]
 
     def _ended(self, attempt: _Running) -> Attempt:
         if attempt.outcome is Outcome.COMMITTED:

@@ -9,6 +9,9 @@ The text of a history has a line for each attempt::
 
     thread begin commit end outcome; read variable value stamp; write variable value stamp; …
 
+A dict's key is a variable of its own, named `dict:key`. A *queue* is a variable of another kind: what is
+put into it is taken out in the order in which the puts were committed. Nothing is put twice.
+
 A *counter* is a variable that is added to. Of its value the upper bits say which write it stands on, and each
 of the lower `COUNTER_BITS` whether one certain addition has been made since: recorders add no power of two
 twice, and write nothing into these bits. So its value tells who made it, as other values do.
@@ -31,6 +34,16 @@ class Kind(enum.Enum):
     WRITE = "write"
     ADD = "add"
     """To a counter, at the commit."""
+    PUT = "put"
+    """The value to the end of a queue."""
+    TAKE = "take"
+    """The value from the front of a queue."""
+    EMPTY = "empty"
+    """Nothing was in the queue."""
+    PEEK = "peek"
+    """A read that leaves no trace: an outside one, but for what the attempt has written itself."""
+    IRREVOCABLE = "irrevocable"
+    """From here on the attempt cannot be told to abort. At most one at a time."""
     OPEN = "open"
     """A savepoint: what follows can be reverted up to here."""
     CLOSE = "close"
@@ -46,7 +59,7 @@ class Outcome(enum.Enum):
     ABORTED = "aborted"
     """By the runtime, which runs it again."""
     REVERTED = "reverted"
-    """By its own doing: an exception that left it."""
+    """By its own doing: an exception that left it, or a wait for a change."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,9 @@ class Operation:
 
     def __str__(self) -> str:
         value = "-" if self.value is None else self.value
-        if self.kind in (Kind.READ, Kind.WRITE, Kind.ADD):
-            return f"{self.kind.value} {self.variable} {value} {self.stamp}"
-        return f"{self.kind.value} {self.variable}".rstrip()
+        if self.kind in (Kind.OPEN, Kind.CLOSE, Kind.REVERT, Kind.REFUSED):
+            return f"{self.kind.value} {self.variable}".rstrip()
+        return f"{self.kind.value} {self.variable or '-'} {value} {self.stamp}"
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,12 @@ class Attempt:
 
     @property
     def variables(self) -> set[str]:
-        """What it used, or asked for and did not get."""
-        return {operation.variable for operation in self.operations if operation.variable}
+        """What it used, or asked for and did not get; but what left no trace. Of a dict's keys, the dict."""
+        return {o.variable.partition(":")[0] for o in self.operations if o.kind is not Kind.PEEK} - {""}
+
+    @property
+    def irrevocable_since(self) -> int | None:
+        return next((o.stamp for o in self.operations if o.kind is Kind.IRREVOCABLE), None)
 
 
 @dataclass(frozen=True)
@@ -120,7 +137,7 @@ def _attempt(line: str) -> Attempt:
 
 
 def _operation(kind: str, variable: str = "", value: str = "-", stamp: str = "0") -> Operation:
-    return Operation(Kind(kind), variable, _value(value), int(stamp))
+    return Operation(Kind(kind), "" if variable == "-" else variable, _value(value), int(stamp))
 
 
 def _value(text: str) -> int | None:

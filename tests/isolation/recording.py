@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from history import COUNTER_BITS, Attempt, Kind, Operation, Outcome
+from history import COUNTER_BITS, Attempt, Kind, Operation, Outcome, Value
+
+from stmpy import InvariantViolated, current_transaction
+
+WAITS = 3
+"""How often a call waits for a change, at most."""
 
 
 class Failed(Exception):
@@ -18,6 +25,38 @@ class Failed(Exception):
 def untransacted(function: Any = None, **_: Any) -> Any:
     """In the place of `atomic`, for programs whose histories are to be wrong."""
     return untransacted if function is None else function
+
+
+GATE = "gate.value"
+"""What everybody who waits has read. It changes when all wait."""
+
+
+class _Level(enum.Enum):
+    """A savepoint that is open."""
+
+    NESTED = enum.auto()
+    ALTERNATIVE = enum.auto()
+    LAST = enum.auto()
+    """The alternative behind which there is no other."""
+
+
+class _Current(threading.local):
+    log: Log | None = None
+    """Of the call that this thread is in."""
+
+
+_current = _Current()
+
+
+def observed(variable: str, read: Callable[[], Value]) -> Value:
+    """What an invariant reads, noted by the call that it is checked in."""
+    log = _current.log
+    return log.reads(log.asks(variable), read()) if log else read()
+
+
+def is_irrevocable() -> bool:
+    transaction = current_transaction()
+    return transaction is not None and transaction.state == "irrevocable"
 
 
 class Shared:
@@ -48,15 +87,26 @@ class Log:
         self._running = False
         self._begin = 0
         self._commit: int | None = None
+        self._levels: list[_Level] = []
+        self._leaving = False
+        """A `retry()` is on its way to the next alternative, or out of the attempt."""
+        self._runs_again = False
+        """... to be irrevocable, or because it waits: it was not told to."""
+        self._waits = 0
+        """Left to the call."""
+        self.waiting = False
+        """It sleeps until something changes, or is about to."""
 
     # Around a call
 
     def call(self, function: Callable[..., None], *args: object) -> None:
         """A call of an atomic function, which calls `begins` first and `commits` last."""
         self._begin, self._running = self._clock(), False
+        self._waits = self._random.randint(0, WAITS)
+        _current.log = self
         try:
             function(self, *args)
-        except Failed:
+        except (Failed, InvariantViolated):
             self._ends(Outcome.REVERTED)
         else:
             self._ends(Outcome.COMMITTED)
@@ -65,16 +115,28 @@ class Log:
         """An attempt begins. The one before it was aborted, sometime since its last operation."""
         if self._running:
             last = max((operation.stamp for operation in self._operations), default=self._begin)
-            self._ends(Outcome.ABORTED)
+            self._ends(Outcome.REVERTED if self._runs_again else Outcome.ABORTED)
             self._begin = last
         self._running = True
         self._operations, self._commit = [], None
         self._augmented.clear()
+        self._levels.clear()
+        self._leaving = self._runs_again = self.waiting = False
+        if is_irrevocable():
+            self.is_irrevocable()
+
+    def is_irrevocable(self) -> None:
+        self._note(Kind.IRREVOCABLE)
+
+    def pending(self) -> Attempt:
+        """What it has seen of the attempt that has not ended."""
+        return Attempt(self._thread, self._begin, self._clock(), Outcome.REVERTED, tuple(self._operations))
 
     def commits(self) -> None:
         self._commit = self._clock()
 
     def _ends(self, outcome: Outcome) -> None:
+        self._leaving = False
         self._note_refusal()
         operations = tuple(self._operations)
         self.attempts.append(
@@ -93,10 +155,25 @@ class Log:
             self._commit = self._begin
         self._ends(Outcome.COMMITTED)
 
-    def sees(self, variable: str, read: Callable[[Any], int], thing: object) -> None:
+    def sees(self, variable: str, read: Callable[[], Value]) -> None:
         self.outside()
-        self.reads(variable, read(thing))
+        self.reads(variable, read())
         self.was_outside()
+
+    def empties(self, name: str, queue: Any) -> None:
+        while not queue.empty():
+            self.outside()
+            self.asks(name)
+            self.took(queue.get_nowait())
+            self.was_outside()
+
+    def opens_gate(self, gate: Any) -> None:
+        """Once."""
+        if not gate.value:
+            self.outside()
+            gate.value = self.writes(GATE)
+            self.wrote()
+            self.was_outside()
 
     # Operations
 
@@ -106,14 +183,16 @@ class Log:
         return variable
 
     def _note_refusal(self) -> None:
-        if self._asked:
+        if self._asked and not self._leaving:
             self._note(Kind.REFUSED, self._asked)
 
-    def _note(self, kind: Kind, variable: str = "", value: int | None = None) -> None:
-        self._operations.append(Operation(kind, variable, value, self._clock()))
+    def _note(self, kind: Kind, variable: str = "", value: Value = None) -> None:
+        # What is done on the way of a retry() is taken back, and not looked at.
+        if not self._leaving:
+            self._operations.append(Operation(kind, variable, value, self._clock()))
         self._asked = ""
 
-    def reads(self, variable: str, value: int) -> int:
+    def reads(self, variable: str, value: Any) -> Any:
         if much := self._augmented.pop(variable, 0):
             self._note(Kind.READ, variable, value - much)
             self._note(Kind.WRITE, variable, value)
@@ -133,6 +212,26 @@ class Log:
         """What `writes` gave was added to the variable. What that made of it shows when it is read next."""
         self._augmented[self._asked] = self._value
         self._asked = ""
+
+    def writes_again(self, variable: str) -> int:
+        """The value that was written last."""
+        self.asks(variable)
+        return self._value
+
+    def removes(self, variable: str, value: Value) -> None:
+        """It is gone, and had that value, None if it was not there."""
+        self.reads(variable, value)
+        if value is not None:
+            self._note(Kind.WRITE, variable)
+
+    def has_default(self, value: int) -> None:
+        """What is there, or what `writes` gave because nothing was."""
+        variable = self._asked
+        if value == self._value:
+            self._note(Kind.READ, variable)
+            self._note(Kind.WRITE, variable, value)
+        else:
+            self._note(Kind.READ, variable, value)
 
     def adds(self, counter: str) -> int:
         self.asks(counter)
@@ -168,15 +267,79 @@ class Log:
         self._note(Kind.READ, variable, 0 if thing is None else self._shared.numbers[id(thing)])
         return thing
 
+    def peeks(self, variable: str, value: Value) -> None:
+        """Without a trace; not at what was augmented."""
+        if variable not in self._augmented:
+            self._note(Kind.PEEK, variable, value)
+
+    def puts(self, queue: str) -> int:
+        return self.writes(queue)
+
+    def put(self) -> None:
+        self._note(Kind.PUT, self._asked, self._value)
+
+    def took(self, value: int) -> None:
+        self._note(Kind.TAKE, self._asked, value)
+
+    def found_empty(self) -> None:
+        self._note(Kind.EMPTY, self._asked)
+
     def opens(self) -> None:
-        self._operations.append(Operation(Kind.OPEN, stamp=self._clock()))
+        self._enters(_Level.NESTED)
+
+    def alternative(self, *, last: bool) -> None:
+        """An alternative begins: because those before it have retried."""
+        if self._leaving:
+            self._leaving, self._asked = False, ""
+        self._enters(_Level.LAST if last else _Level.ALTERNATIVE)
+
+    def _enters(self, level: _Level) -> None:
+        self._note_refusal()
+        self._note(Kind.OPEN)
+        if not self._leaving:
+            self._levels.append(level)
 
     def closes(self) -> None:
-        self._operations.append(Operation(Kind.CLOSE, stamp=self._clock()))
+        self._leaves(Kind.CLOSE)
 
     def reverts(self) -> None:
-        self._augmented.clear()
-        self._operations.append(Operation(Kind.REVERT, stamp=self._clock()))
+        self._leaves(Kind.REVERT)
+
+    def _leaves(self, how: Kind) -> None:
+        if how is Kind.REVERT:
+            self._augmented.clear()
+        self._note_refusal()
+        self._note(how)
+        if self._levels and not self._leaving:
+            self._levels.pop()
+
+    def declines(self) -> bool:
+        """Whether an alternative that is not the last one retries."""
+        return self._random.random() < 0.5 and not is_irrevocable()
+
+    def waits(self, is_open: Callable[[], int]) -> bool:
+        """Whether to wait for a change: not where the gate is open, so that all come to their end."""
+        if not self._waits or is_irrevocable() or self.reads(self.asks(GATE), is_open()):
+            return False
+        self._waits -= 1
+        return True
+
+    def retries(self) -> None:
+        """`retry()` follows, and leads to the next alternative, or out of the attempt."""
+        while self._levels:
+            level = self._levels[-1]
+            self.reverts()
+            if level is _Level.ALTERNATIVE:
+                self._leaving = True
+                return
+        self.asks("retry")
+        self._note_refusal()  # it does not commit
+        self._leaving = self._runs_again = self.waiting = True
+
+    def becomes_irrevocable(self) -> None:
+        """An irrevocable call follows, in an attempt that has to begin anew for it."""
+        if not is_irrevocable():
+            self._runs_again = True
 
     def pause(self) -> None:
         """Others run meanwhile, sometimes."""
