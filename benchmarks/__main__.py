@@ -46,6 +46,13 @@ def one_thread(reference: str, judged: dict[str, Bound]) -> Callable[[str, Effor
     return show
 
 
+def collection(workload: str, effort: Effort) -> None:
+    """A collection against the builtin one, in one thread."""
+    programs = variants.load(workload)
+    clocks = {name: clock_one(programs[name]) for name in (PLAIN, LOCK, DYNAMIC, COMPILED)}
+    print_times(alternate(clocks, *effort), LOCK, {})
+
+
 def outside(workload: str, effort: Effort) -> None:
     """Code without transactions: nothing in it is atomic, so nothing in it is compiled."""
     programs = variants.load(workload)
@@ -81,7 +88,7 @@ def disjoint(workload: str, effort: Effort) -> None:
         )
 
 
-def contended(bound: Bound) -> Callable[[str, Effort], None]:
+def contended(bound: Bound | None) -> Callable[[str, Effort], None]:
     """Threads on the same objects; a larger ratio is a larger throughput. The bound is for two of them."""
 
     def show(workload: str, effort: Effort) -> None:
@@ -92,7 +99,7 @@ def contended(bound: Bound) -> Callable[[str, Effort], None]:
             clocks = {name: clock_threads(programs[name], threads, shared=True) for name in names}
             samples = alternate(clocks, *effort)
             dynamic, compiled = (ratio(samples, LOCK, name) for name in (DYNAMIC, COMPILED))
-            judgement = bound.judge(compiled) if threads == 2 else ""
+            judgement = bound.judge(compiled) if bound and threads == 2 else ""
             print(f"  {threads:<24}{dynamic:12.2f}{compiled:14.2f}   {judgement}".rstrip())
 
     return show
@@ -169,6 +176,9 @@ TABLES = [
     Table("one transaction that adds to one attribute of each of n objects", "write_many", growing),
     Table("@compiled code on objects that are no STMObjects", "plain_mix", on_plain_objects),
     Table("… one update each", "plain_updates", on_plain_objects),
+    Table("one transaction that reads and sets 20 keys of an STMDict", "dict_items", collection),
+    Table("… 20 elements of an STMList", "list_items", collection),
+    Table("… adds to an STMCounter", "counter_add", collection),
     Table("1,000 reads outside of transactions", "outside_read", outside),
     Table("1,000 writes outside of transactions", "outside_write", outside),
 ]
@@ -180,6 +190,7 @@ TWO_THREADS = [
         contended(bounds.READ_MOSTLY),
     ),
     Table("1, 2, 4, 8 threads, one counter attribute", "counter", contended(bounds.CONTENDED_COUNTER)),
+    Table("1, 2, 4, 8 threads, one STMCounter", "counter_add", contended(None)),
 ]
 FROM_OUTSIDE = [
     Table("memory of an object with three attributes", "memory", memory),

@@ -1,7 +1,8 @@
 """One workload, one source text, five programs: what the benchmarks compare.
 
 A workload is a file of `workloads/`: an ordinary program that uses stmpy, with `make()` for its objects and
-`run(objects, turns)`. The variants differ in what `STMObject` and `atomic` are, and in who compiles the text.
+`run(objects, turns)`. The variants differ in what `atomic`, `STMObject` and the collections are, and in who
+compiles the text.
 """
 
 import ast
@@ -17,6 +18,18 @@ import stmpy.compiler
 PLAIN, LOCK, DYNAMIC, COMPILED, NAIVE = "plain", "one lock", "dynamic", "compiled", "naive"
 
 
+class PlainCounter:
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self, n: int) -> None:
+        self.value += n
+
+
+# What stands where there is no stmpy.
+WITHOUT: dict[str, type] = {"STMObject": object, "STMDict": dict, "STMList": list, "STMCounter": PlainCounter}
+
+
 class Program(NamedTuple):
     make: Callable[[], Any]
     run: Callable[[Any, int], None]
@@ -27,8 +40,8 @@ def load(workload: str) -> dict[str, Program]:
     path = Path(__file__).parent / "workloads" / f"{workload}.py"
     text = path.read_text()
     return {
-        PLAIN: _execute(_without_stmpy(text), path, STMObject=object, atomic=_undecorated),
-        LOCK: _execute(_under_lock(_without_stmpy(text)), path, STMObject=object, lock=threading.Lock()),
+        PLAIN: _execute(_without_stmpy(text), path, atomic=_undecorated, **WITHOUT),
+        LOCK: _execute(_under_lock(_without_stmpy(text)), path, lock=threading.Lock(), **WITHOUT),
         DYNAMIC: _execute(text, path),
         COMPILED: _execute(stmpy.compiler.compile_source(text, str(path)).code(), path),
         NAIVE: _execute(_without_stmpy(text), path, STMObject=NaiveObject, atomic=naive_atomic),
