@@ -53,7 +53,7 @@ PyObject* repr(PyObject* view) {
 template <const char* const& kMethod>
 PyObject* combined(PyObject* left, PyObject* right) {
   const Ref made = Ref::steal(PySet_New(left));
-  if (!made || !Ref::steal(PyObject_CallMethod(made.get(), kMethod, "O", right))) return nullptr;
+  if (!made || !Ref::steal(PyObject_CallMethod(made.get(), kMethod, "(O)", right))) return nullptr;
   return Py_NewRef(made.get());
 }
 const char* const kIntersect = "intersection_update";
