@@ -139,6 +139,15 @@ def other_interpreters() -> dict[str, Interpreter]:
     return found
 
 
+def tests_of(interpreter: Interpreter) -> Path | None:
+    """The folder with the `test` package of an interpreter whose build comes without it, if there is one."""
+    version = interpreter.tag.removesuffix("t")
+    for archive in sorted(ARCHIVES.glob(f"cpython-{version}.*-tests.tar.xz")):
+        if interpreter.executable.is_relative_to(CACHE):
+            return _unpack(archive)
+    return None
+
+
 def _ask(executable: str | Path) -> Interpreter | None:
     """What an executable says it is; None for what only looks like one (a shim for an absent version)."""
     question = (

@@ -146,8 +146,10 @@ def test_python(report: Report, interpreter: Interpreter, name: str, tests: str)
         with report.step(f"{name} on {interpreter.tag}") as closing:
             # Not from the root: there a Python that a test starts would import the source tree's stmpy,
             # which is not built. For the same reason `pytest`, not `python -m pytest`.
-            pytest = python.with_name("pytest")
-            closing.append(run(pytest, "-o", "faulthandler_timeout=600", tests, cwd=ROOT / "tests"))
+            command = [python.with_name("pytest"), "-o", "faulthandler_timeout=600", tests]
+            cpython_tests = machine.tests_of(interpreter)
+            environment = {"STMPY_CPYTHON_TESTS": str(cpython_tests)} if cpython_tests else {}
+            closing.append(run(*command, cwd=ROOT / "tests", **environment))
 
 
 def bench(report: Report) -> None:
