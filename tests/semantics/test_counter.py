@@ -10,9 +10,8 @@ import weakref
 
 import pytest
 from cells import Cell, Reverted
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from machines import machine
 
 from stmpy import MISSING, STMCounter, STMObject, access_map, atomic, atomically, revert_log, stats
 
@@ -488,56 +487,26 @@ def test_a_subclass_with_arguments_of_its_own():
     assert int(copy.copy(made)) == 5
 
 
-class Counting(RuleBasedStateMachine):
-    """Against an int, with what a transaction that is reverted, or has a part that is, leaves of it."""
+class Number:
+    """What a counter is to one thread."""
 
-    def __init__(self):
-        super().__init__()
-        self.ours, self.model = STMCounter(), 0
+    def __init__(self, value):
+        self.value = value
 
-    def _run(self, steps):
-        for step, amount in steps:
-            if step == "add":
-                self.ours.add(amount)
-                self.model += amount
-            elif step == "set":
-                self.ours.value = amount
-                self.model = amount
-            elif step == "read":
-                assert self.ours.value == self.model
-            else:
-                before = self.model
-                try:
-                    atomically(self._nested, amount)
-                except Reverted:
-                    self.model = before
-
-    def _nested(self, steps):
-        self._run(steps)
-        if len(steps) % 2:
-            raise Reverted
-
-    amounts = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
-    step = st.tuples(st.just("add"), amounts) | st.tuples(st.just("set"), amounts) | st.just(("read", 0))
-    steps = st.lists(
-        st.recursive(step, lambda s: st.tuples(st.just("nest"), st.lists(s, max_size=5)), max_leaves=12),
-        max_size=8,
-    )
-
-    @rule(steps=steps)
-    def outside(self, steps):
-        self._run(steps)
-        assert self.ours.value == self.model
-
-    @rule(steps=steps)
-    def inside(self, steps):
-        before = self.model
-        try:
-            atomically(self._nested, steps)
-        except Reverted:
-            self.model = before
-        assert self.ours.value == self.model
+    def add(self, amount):
+        self.value += amount
 
 
-Counting.TestCase.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
-TestCounting = Counting.TestCase
+amounts = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3)
+
+TestCounting = machine(
+    st.one_of(
+        st.builds(lambda amount: lambda c, _: c.add(amount), amounts),
+        st.builds(lambda value: lambda c, _: setattr(c, "value", value), amounts),
+        st.just(lambda c, _: c.value),
+    ),
+    st.sampled_from([STMCounter, lambda: Named("n")]).map(lambda make: make()),
+    plain=lambda _: Number(0),
+    contents=lambda c: c.value,
+    put_back=lambda c, value: setattr(c, "value", value),
+)

@@ -12,14 +12,14 @@ from collections.abc import MutableMapping
 
 import pytest
 from cells import Reverted
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from machines import Odd, machine
 
 from stmpy import (
     MISSING,
     STMDict,
     STMObject,
+    STMSet,
     TransactionUsageError,
     access_map,
     atomic,
@@ -126,6 +126,12 @@ def test_views_are_live_sets():
     )
     assert keys & {"a", "z"} == {"a"}
     assert keys | ["z"] == {"a", "b", "c", "z"}
+    assert (keys & ("a", "z"), keys | ("z",), keys - ("a", "b"), keys ^ ("a", "b")) == (
+        {"a"},
+        {"a", "b", "c", "z"},
+        {"c"},
+        {"c"},
+    )
     assert items - {("a", 1)} == {("b", 2), ("c", 3)}
     assert keys == {"a", "b", "c"} > {"a"}
     assert keys >= {"a"}
@@ -280,6 +286,38 @@ def test_an_absent_key_conflicts_with_its_insertion(stage, ask):
     assert asks.result() is True
 
 
+class Watched:
+    """Says when it is compared."""
+
+    compared = []
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return hash(self.value)
+
+    def __eq__(self, other):
+        self.compared.append((self.value, other))
+        return isinstance(other, Watched) and self.value == other.value
+
+
+@pytest.mark.parametrize("kind", [STMDict, STMSet])
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_no_comparison_says_that_an_absent_key_is_inserted(stage, kind, reads_first):
+    d = kind()
+    Watched.compared.clear()
+    insert = lambda: d.setdefault(Watched(1)) if kind is STMDict else d.add(Watched(1))  # noqa: E731
+    look = lambda: Watched(1) in d  # noqa: E731
+    holder = holding(stage, look if reads_first else insert)
+    other = waits(stage, atomic(insert if reads_first else look))
+    assert Watched.compared == []  # the key of neither, by the other's thread or by its own
+    holder.resume()
+    seen = holder.result(), other.result()
+    assert seen[0 if reads_first else 1] is not reads_first
+    assert len(Watched.compared) == (0 if reads_first else 1)
+
+
 def test_a_deletion_conflicts_with_readers_of_the_key(stage):
     d = STMDict(a=1)
     holder = holding(stage, lambda: d.pop("a"))
@@ -338,6 +376,52 @@ def test_the_length_conflicts_with_what_changes_it(stage):
     assert asks.result() == 2
 
 
+@pytest.mark.parametrize("first", ["grows", "shrinks"])
+def test_who_grows_it_and_who_shrinks_it_do_not_conflict(stage, first):
+    d, runs = STMDict.fromkeys(range(100)), []
+    grow = lambda: d.update(dict.fromkeys(range(100, 300)))  # noqa: E731
+    shrink = lambda: [d.pop(number) for number in range(50)]  # noqa: E731
+    holder = holding(stage, grow if first == "grows" else shrink)
+
+    @atomic
+    def other():
+        runs.append("run")
+        shrink() if first == "grows" else grow()
+
+    other()
+    assert holder.is_running()
+    assert runs == ["run"]
+    holder.resume()
+    holder.result()
+    assert list(d) == list(range(50, 300))
+    assert len(d) == 250
+
+
+def test_threads_that_grow_it_and_shrink_it_do_not_abort_each_other(stage):
+    d, turns, attempts = STMDict.fromkeys(range(0, -2000, -1)), 1000, []
+
+    @atomic
+    def grow(turn):
+        d[turn * 2 + 1] = turn
+        d[turn * 2 + 2] = turn
+        attempts.append(turn)
+
+    @atomic
+    def shrink(turn):
+        del d[-2 * turn]
+        del d[-2 * turn - 1]
+        attempts.append(turn)
+
+    def work(act):
+        for turn in range(turns):
+            act(turn)
+
+    for task in [stage.start(work, act) for act in (grow, shrink)]:
+        task.result()
+    assert (len(d), len(list(d))) == (2 * turns, 2 * turns)
+    assert len(attempts) == 2 * turns
+
+
 def test_iteration_sees_a_consistent_whole(stage):
     d = STMDict((number, 100) for number in range(20))
     stop = threading.Event()
@@ -360,6 +444,34 @@ def test_iteration_sees_a_consistent_whole(stage):
             assert sum(d.values()) == sum(d.copy().values()) == 2000
             assert sum(atomically(lambda: [*d.values()])) == 2000
             assert len(list(d)) <= 21
+    finally:
+        stop.set()
+    worker.result()
+
+
+def test_a_large_dict_outside_is_of_one_moment(stage):
+    """Two values at its ends are always changed together, and keys come as others go."""
+    d, stop = STMDict.fromkeys(range(2000), 0), threading.Event()
+
+    @atomic
+    def change(turn):
+        d[0] += 1
+        d[1999] = d[0]
+        del d[turn % 1998 + 1]
+        d[turn % 1998 + 1] = 0
+
+    def work():
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            change(turn)
+
+    worker = stage.start(work)
+    try:
+        for _ in range(300):
+            seen = dict(d.items())
+            assert seen[0] == seen[1999]
+            assert len(seen) == len(d) == 2000
     finally:
         stop.set()
     worker.result()
@@ -712,80 +824,38 @@ def test_copies(how):
     assert (made["a"] is d["a"]) is (how is copy.copy)
 
 
-class DictMachine(RuleBasedStateMachine):
-    """Against a dict, with what a transaction that is reverted, or has a part that is, leaves of it."""
+keys = st.integers(0, 8) | st.builds(Odd, st.integers(0, 4))
+some_pairs = st.lists(st.tuples(keys, st.integers()), max_size=6)
 
-    def __init__(self):
-        super().__init__()
-        self.ours, self.model = STMDict(), {}
 
-    def _run(self, steps):
-        ours, model = self.ours, self.model
-        for step, key, value in steps:
-            if step == "set":
-                ours[key] = model[key] = value
-            elif step == "delete":
-                assert ours.pop(key, None) == model.pop(key, None)
-            elif step == "get":
-                assert ours.get(key) == model.get(key)
-                assert (key in ours) == (key in model)
-            elif step == "default":
-                assert ours.setdefault(key, value) == model.setdefault(key, value)
-            elif step == "popitem" and model:
-                assert ours.popitem() == model.popitem()
-            elif step == "clear":
-                ours.clear()
-                model.clear()
-            elif step == "update":
-                ours.update(dict.fromkeys(range(key), value))
-                model.update(dict.fromkeys(range(key), value))
-            elif step == "look":
-                self._same()
-            elif step == "nest":
-                before = dict(model)
-                try:
-                    atomically(self._nested, value)
-                except Reverted:
-                    model.clear()
-                    model.update(before)
+def put_back(d, items):
+    d.clear()
+    d.update(items)
 
-    def _nested(self, steps):
-        self._run(steps)
-        if len(steps) % 2:
-            raise Reverted
 
-    def _same(self):
-        assert list(self.ours.items()) == list(self.model.items())
-        assert list(reversed(self.ours)) == list(reversed(self.model))
-        assert len(self.ours) == len(self.model)
-        assert self.ours == self.model
-
-    keys = st.integers(0, 12)
-    kinds = st.sampled_from(
-        ["set", "set", "set", "delete", "delete", "get", "default", "popitem", "update", "look", "clear"]
-    )
-    step = st.tuples(kinds, keys, st.integers())
-    steps = st.lists(
-        st.recursive(
-            step, lambda s: st.tuples(st.just("nest"), st.just(0), st.lists(s, max_size=6)), max_leaves=15
+TestDictMachine = machine(
+    st.one_of(
+        st.builds(lambda key, value: lambda d, _: d.__setitem__(key, value), keys, st.integers()),
+        st.builds(lambda key, value: lambda d, _: d.setdefault(key, value), keys, st.integers()),
+        st.builds(lambda key: lambda d, _: d.__delitem__(key), keys),
+        st.builds(lambda key: lambda d, _: d.pop(key), keys),
+        st.builds(lambda key: lambda d, _: d.pop(key, None), keys),
+        st.builds(lambda key: lambda d, _: (d.get(key), key in d), keys),
+        st.builds(lambda pairs: lambda d, _: d.update(pairs), some_pairs),
+        st.builds(lambda pairs: lambda d, _: d.__ior__(dict(pairs)) is d, some_pairs),
+        st.builds(lambda pairs: lambda d, _: (dict(d | dict(pairs)), d == dict(pairs)), some_pairs),
+        st.builds(lambda some: lambda d, _: (d.keys() & some, d.keys() - some), st.lists(keys, max_size=4)),
+        st.sampled_from(
+            [
+                lambda d, _: d.popitem(),
+                lambda d, _: d.clear(),
+                lambda d, _: (len(d), list(reversed(d)), list(d.keys()), list(d.values()), d == dict(d)),
+            ]
         ),
-        max_size=10,
-    )
-
-    @rule(steps=steps)
-    def outside(self, steps):
-        self._run(steps)
-        self._same()
-
-    @rule(steps=steps)
-    def inside(self, steps):
-        before = dict(self.model)
-        try:
-            atomically(self._nested, steps)
-        except Reverted:
-            self.model = before
-        self._same()
-
-
-DictMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
-TestDictMachine = DictMachine.TestCase
+    ),
+    st.sampled_from([STMDict, lambda: Named("n")]).map(lambda make: make()),
+    plain=lambda _: {},
+    contents=lambda d: list(d.items()),
+    put_back=put_back,
+    keyed=True,
+)

@@ -13,9 +13,8 @@ import weakref
 
 import pytest
 from cells import Cell, Reverted
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from machines import Odd, machine
 
 from stmpy import MISSING, STMList, STMObject, access_map, atomic, atomically, revert_log, stats
 
@@ -428,6 +427,27 @@ def test_a_whole_list_outside_is_of_one_moment(stage):
     worker.result()
 
 
+def test_a_long_list_outside_is_of_one_moment(stage):
+    """Written one after the other, outside: the first is never behind the last one, and one ahead at most."""
+    made, stop = STMList([0] * 2000), threading.Event()
+
+    def work():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            made[0] = number
+            made[-1] = number
+
+    worker = stage.start(work)
+    try:
+        for _ in range(500):
+            seen = made.copy()
+            assert 0 <= seen[0] - seen[-1] <= 1, "elements of two moments were seen"
+    finally:
+        stop.set()
+    worker.result()
+
+
 def test_a_write_outside_waits_for_its_turn(stage):
     made = STMList([1, 2, 3])
     holder = hold(stage, lambda s: (s[0], len(s)), made)
@@ -510,76 +530,40 @@ def test_the_maps_name_elements_and_the_length():
 # --- against a list
 
 
-class AgainstAList(RuleBasedStateMachine):
-    def __init__(self):
-        super().__init__()
-        self.ours, self.plain = STMList(), []
+indices = st.integers(-12, 12)
+slices = st.builds(slice, *[st.none() | indices] * 2, st.none() | st.integers(-3, 3).filter(bool))
+elements = st.integers(0, 9) | st.builds(Odd, st.integers(0, 4))
+some_elements = st.lists(elements, max_size=6)
 
-    def both(self, act):
-        def outcome(target):
-            try:
-                return "returned", act(target)
-            except (IndexError, ValueError) as error:
-                return type(error), str(error)
-
-        expected = outcome(self.plain)
-        assert outcome(self.ours) == expected
-        assert self.ours == self.plain
-        assert len(self.ours) == len(self.plain)
-
-    indices = st.integers(-12, 12)
-    slices = st.builds(slice, *[st.none() | indices] * 2, st.none() | st.integers(-3, 3).filter(bool))
-    items = st.lists(st.integers(0, 9), max_size=6)
-    act = st.one_of(
-        st.builds(lambda i, v: lambda s: s.__setitem__(i, v), indices, st.integers(0, 9)),
-        st.builds(lambda i: lambda s: s[i], indices),
-        st.builds(lambda which: lambda s: list(s[which]), slices),
-        st.builds(lambda which, v: lambda s: s.__setitem__(which, v), slices, items),
-        st.builds(lambda which: lambda s: s.__delitem__(which), slices | indices),
-        st.builds(lambda i, v: lambda s: s.insert(i, v), indices, st.integers(0, 9)),
-        st.builds(lambda v: lambda s: s.append(v), st.integers(0, 9)),
-        st.builds(lambda v: lambda s: s.extend(v), items),
-        st.builds(lambda v: lambda s: s.remove(v), st.integers(0, 9)),
-        st.builds(lambda v: lambda s: (v in s, s.count(v)), st.integers(0, 9)),
-        st.builds(lambda v: lambda s: s.index(v), st.integers(0, 9)),
-        st.builds(lambda i: lambda s: s.pop(i), indices),
-        st.sampled_from([list.pop, list.reverse, list.sort, list.clear]).map(
-            lambda method: lambda s: getattr(s, method.__name__)()
+TestAgainstAList = machine(
+    st.one_of(
+        st.builds(lambda i, v: lambda s, _: s.__setitem__(i, v), indices, elements),
+        st.builds(lambda i: lambda s, _: s[i], indices),
+        st.builds(lambda which: lambda s, _: list(s[which]), slices),
+        st.builds(lambda which, v: lambda s, _: s.__setitem__(which, v), slices, some_elements),
+        st.builds(lambda which: lambda s, _: s.__delitem__(which), slices | indices),
+        st.builds(lambda i, v: lambda s, _: s.insert(i, v), indices, elements),
+        st.builds(lambda v: lambda s, _: s.append(v), elements),
+        st.builds(lambda v: lambda s, _: s.extend(v), some_elements),
+        st.builds(lambda v: lambda s, _: s.remove(v), elements),
+        st.builds(lambda v: lambda s, _: (v in s, s.count(v)), elements),
+        st.builds(lambda v: lambda s, _: s.index(v), elements),
+        st.builds(lambda i: lambda s, _: s.pop(i), indices),
+        st.builds(lambda n: lambda s, _: list(s * n), st.integers(-1, 2)),
+        st.builds(lambda n: lambda s, _: len(s) < 100 and s.__imul__(n) is s, st.integers(-1, 2)),
+        st.sampled_from(
+            [
+                lambda s, _: s.pop(),
+                lambda s, _: s.reverse(),
+                lambda s, _: s.sort(key=repr),
+                lambda s, _: s.clear(),
+                lambda s, _: len(s),
+            ]
         ),
-        st.builds(lambda n: lambda s: list(s * n), st.integers(-1, 2)),
-    )
-
-    @rule(act=act)
-    def outside(self, act):
-        self.both(act)
-
-    @precondition(lambda self: len(self.plain) < 100)
-    @rule(
-        acts=st.lists(act, max_size=8), nested=st.lists(act, max_size=5), ends=st.tuples(*[st.booleans()] * 2)
-    )
-    def inside(self, acts, nested, ends):
-        def run(some, fails):
-            for each in some:
-                self.both(each)
-            if fails:
-                raise Reverted
-
-        def outer():
-            run(acts, False)
-            before = self.plain.copy()
-            try:
-                atomically(run, nested, ends[0])
-            except Reverted:
-                self.plain[:] = before
-            run(acts, ends[1])
-
-        before = self.plain.copy()
-        try:
-            atomically(outer)
-        except Reverted:
-            self.plain[:] = before
-        assert self.ours == self.plain
-
-
-AgainstAList.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
-TestAgainstAList = AgainstAList.TestCase
+    ),
+    st.sampled_from([STMList, lambda: Named("n")]).map(lambda make: make()),
+    plain=lambda _: [],
+    contents=list,
+    put_back=lambda s, items: s.__setitem__(slice(None), items),
+    keyed=True,
+)

@@ -8,9 +8,8 @@ from collections.abc import MutableSet
 
 import pytest
 from cells import Reverted
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from machines import Odd, machine
 
 from stmpy import STMDict, STMObject, STMSet, access_map, atomic, atomically, stats
 
@@ -265,82 +264,49 @@ def test_copies(how):
     assert (type(made), made.name, list(made)) == (Named, "n", [3, 1, 2])
 
 
-class SetMachine(RuleBasedStateMachine):
-    """Against a set, with what a transaction that is reverted, or has a part that is, leaves of it."""
+elements = st.integers(0, 8) | st.builds(Odd, st.integers(0, 4))
+some_elements = st.lists(elements, max_size=5)
 
-    def __init__(self):
-        super().__init__()
-        self.ours, self.model = STMSet(), set()
 
-    def _run(self, steps):
-        ours, model = self.ours, self.model
-        for step, given in steps:
-            if step == "add":
-                for element in given:
-                    ours.add(element)
-                    model.add(element)
-            elif step == "discard":
-                for element in given:
-                    ours.discard(element)
-                    model.discard(element)
-            elif step == "pop":
-                if model:
-                    model.remove(ours.pop())
-            elif step == "look":
-                assert [element in ours for element in given] == [element in model for element in given]
-                assert ours.issuperset(given) == model.issuperset(given)
-                assert (ours | given, ours & given, ours - given, ours ^ given) == (
-                    model | given,
-                    model & given,
-                    model - given,
-                    model ^ given,
-                )
-            elif step == "nest":
-                before = set(model)
-                try:
-                    atomically(self._nested, given)
-                except Reverted:
-                    self.model.clear()
-                    self.model.update(before)
-            else:
-                getattr(ours, step)(given)
-                getattr(model, step)(given)
-            self._same()
+def pop(s, told):
+    """Any element: the other one gives up the same."""
+    if told is None:
+        return s.pop()
+    s.remove(told)
+    return told
 
-    def _nested(self, steps):
-        self._run(steps)
-        if len(steps) % 2:
-            raise Reverted
 
-    def _same(self):
-        assert self.ours == self.model
-        assert len(self.ours) == len(self.model) == len(list(self.ours))
+def put_back(s, elements):
+    s.clear()
+    s.update(elements)
 
-    kinds = st.sampled_from(
-        [
-            *("add", "add", "discard", "pop", "look"),
-            *("update", "intersection_update", "difference_update", "symmetric_difference_update"),
-        ]
-    )
-    step = st.tuples(kinds, st.frozensets(st.integers(0, 12), max_size=5))
-    steps = st.lists(
-        st.recursive(step, lambda s: st.tuples(st.just("nest"), st.lists(s, max_size=6)), max_leaves=15),
-        max_size=8,
+
+def everything_of(s, other):
+    return (
+        (s | other, s & other, s - other, s ^ other),
+        (s <= other, s >= other, s == other, s.isdisjoint(other)),
     )
 
-    @rule(steps=steps)
-    def outside(self, steps):
-        self._run(steps)
 
-    @rule(steps=steps)
-    def inside(self, steps):
-        before = set(self.model)
-        try:
-            atomically(self._nested, steps)
-        except Reverted:
-            self.model = before
-        self._same()
-
-
-SetMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=8, deadline=None)
-TestSetMachine = SetMachine.TestCase
+TestSetMachine = machine(
+    st.one_of(
+        st.builds(lambda element: lambda s, _: s.add(element), elements),
+        st.builds(lambda element: lambda s, _: s.discard(element), elements),
+        st.builds(lambda element: lambda s, _: s.remove(element), elements),
+        st.builds(lambda element: lambda s, _: element in s, elements),
+        st.builds(lambda other: lambda s, _: everything_of(s, set(other)), some_elements),
+        st.builds(
+            lambda name, others: lambda s, _: getattr(s, name)(*others),
+            st.sampled_from(["update", "intersection_update", "difference_update"]),
+            st.lists(some_elements, max_size=2),
+        ),
+        st.builds(lambda other: lambda s, _: s.symmetric_difference_update(other), some_elements),
+        st.builds(lambda other: lambda s, _: s.__iand__(set(other)) is s, some_elements),
+        st.sampled_from([pop, pop, lambda s, _: s.clear(), lambda s, _: (len(s), s == set(s))]),
+    ),
+    st.sampled_from([STMSet, lambda: Named("n")]).map(lambda make: make()),
+    plain=lambda _: set(),
+    contents=lambda s: sorted(s, key=repr),
+    put_back=put_back,
+    keyed=True,
+)
