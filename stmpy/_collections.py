@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from stmpy._runtime import STMCounter, STMObject, STMQueue, STMSet
+from stmpy._runtime import STMCounter, STMObject, STMQueue, STMSet, atomically
 
 _O = TypeVar("_O", bound=STMObject)
 _C = TypeVar("_C", bound=STMCounter)
@@ -20,7 +20,8 @@ _Q = TypeVar("_Q", bound=STMQueue[Any])
 
 def queue(cls: type[_Q], maxsize: int, items: list[Any]) -> _Q:
     made = cls.__new__(cls)
-    STMQueue.__init__(made, maxsize)
+    # In a transaction: this is no call of the class, whose invariants may need attributes that come later.
+    atomically(STMQueue.__init__, made, maxsize)
     for item in items:
         STMQueue.put(made, item)
     return made

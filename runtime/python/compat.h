@@ -54,6 +54,9 @@ inline bool may_be_held(PyObject* object) {
 #endif
 }
 
+// The module `queue` knows shutdown() and its exception.
+inline constexpr bool kHasShutDown = PY_VERSION_HEX >= 0x030d0000;
+
 // The interpreter is shutting down: no thread but this one runs Python code any more.
 inline bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030d0000

@@ -190,7 +190,7 @@ bool has_written(const Companions& companions, const core::LogEntry& entry) {
 
 }  // namespace
 
-bool has_invariants(Thread& thread, PyTypeObject* type) {
+bool has_invariants_of_its_own(Thread& thread, PyTypeObject* type) {
   const Lookup* known = thread.lookups.find(type, names::dict);
   const Layout* layout = known ? known->layout : thread.lookups.fill(type, names::dict).layout;
   return layout && !layout->invariants.empty();
@@ -218,13 +218,14 @@ bool check_invariants(Thread& thread) {
     // In a savepoint all that is written is logged again.
     NestedCall checks(thread, Options{});
     const auto start = thread.descriptor.log.position();
+    const auto additions = thread.descriptor.effects.position();
     bool hold = true;
     // A check may write to objects that were not written before.
     for (std::size_t index = 0; hold && index < companions.written.size(); ++index) {
       const Ref object = Ref::borrow(companions.written[index].get());
       hold = check_object(companions, object.get());
     }
-    bool wrote = false;
+    bool wrote = !thread.descriptor.effects.empty_since(additions);
     thread.descriptor.log.forwards(
         start, [&](core::LogEntry& entry) { wrote = wrote || has_written(companions, entry); });
     checks.end(nullptr);

@@ -9,8 +9,11 @@ namespace stmpy {
 
 extern PyMethodDef invariant_methods[];
 
-// Whether objects of the class are checked.
-bool has_invariants(Thread& thread, PyTypeObject* type);
+// Whether objects of the class are checked. Those of the runtime's own classes are not.
+bool has_invariants_of_its_own(Thread& thread, PyTypeObject* type);
+inline bool has_invariants(Thread& thread, PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) && has_invariants_of_its_own(thread, type);
+}
 
 // In a transaction: an object of such a class is made, or about to be written to. False with MemoryError.
 bool note_written(Thread& thread, PyObject* object);

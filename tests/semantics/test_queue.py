@@ -6,16 +6,17 @@ import copy
 import gc
 import pickle
 import queue
+import threading
 import weakref
 from collections import deque
 
 import pytest
 from cells import Cell, Reverted
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from machines import machine
 
 from stmpy import (
+    STMCounter,
     STMObject,
     STMQueue,
     TransactionTimeout,
@@ -471,70 +472,267 @@ def test_nothing_is_lost_and_nothing_is_doubled(stage, maxsize):
             assert numbers == sorted(numbers)
 
 
+def test_a_full_queue_stays_so_among_gets_that_are_taken_back(stage):
+    """The place that a put looks at is emptied, and has its item again, all the time."""
+    made, stop = filled("a", maxsize=1), threading.Event()
+
+    @atomic
+    def take():
+        made.get_nowait()
+        raise Reverted
+
+    def work():
+        while not stop.is_set():
+            with pytest.raises(Reverted):
+                take()
+
+    getters = [stage.start(work) for _ in range(2)]
+    try:
+        for turn in range(2000):
+            with pytest.raises(queue.Full):
+                made.put_nowait(turn) if turn % 2 else atomically(made.put_nowait, turn)
+    finally:
+        stop.set()
+    for getter in getters:
+        getter.result()
+    assert drained(made) == ["a"]
+
+
+def test_the_size_outside_is_of_one_moment(stage):
+    made, stop = filled(range(3)), threading.Event()
+
+    @atomic
+    def turn():
+        made.put(made.get())
+
+    def work():
+        while not stop.is_set():
+            turn()
+
+    worker = stage.start(work)
+    try:
+        for _ in range(20_000):
+            assert made.qsize() == 3
+    finally:
+        stop.set()
+    worker.result()
+
+
+# --- what is done
+
+
+@pytest.mark.parametrize("how", [lambda f: f(), atomically], ids=["outside", "inside"])
+def test_task_done_counts_what_was_put(how):
+    made = filled("abc")
+
+    def finish():
+        for _ in range(3):
+            made.task_done()
+        with pytest.raises(ValueError, match="too many"):
+            made.task_done()
+
+    how(finish)
+    made.join()
+    made.put("d")
+    assert drained(made) == [*"abcd"]
+    how(made.task_done)
+    made.join()
+    assert Named("n").join() is None
+
+
+def test_join_waits_for_the_last_item(stage):
+    made = filled(range(4))
+    joiners = [waits(stage, made.join), waits(stage, atomic(made.join))]
+    for turn in range(4):
+        assert all(joiner.is_running() for joiner in joiners)
+        made.get() if turn % 2 else atomically(made.get)
+        made.task_done() if turn % 2 else atomically(made.task_done)
+    for joiner in joiners:
+        joiner.result()
+    with pytest.raises(ValueError):
+        made.task_done()
+
+
+def test_an_item_that_is_taken_back_is_not_done():
+    made = filled("a")
+
+    @atomic
+    def work():
+        made.get()
+        made.task_done()
+        made.join()
+        raise Reverted
+
+    with pytest.raises(Reverted):
+        work()
+    assert made.qsize() == 1
+    with pytest.raises(TransactionTimeout):
+        atomic(timeout=0.01)(made.join)()
+
+
+def test_a_put_conflicts_with_what_is_done_only_where_it_decides(stage):
+    made = filled(range(3))
+    putter = hold(stage, made.put, "new")
+    made.task_done()
+    joiner = waits(stage, made.join)
+    made.task_done()
+    assert putter.is_running()
+    last = stage.start(made.task_done)  # the third of three: whether one comes is not known yet
+    another = stage.start(made.task_done)
+    putter.resume()
+    putter.result()
+    last.result()
+    another.result()
+    joiner.result()
+
+
+def test_items_are_done_in_parallel(stage):
+    made, done = STMQueue(5), STMCounter()
+
+    def consume():
+        while (item := made.get()) is not None:
+            done.add(item)
+            made.task_done()
+        made.task_done()
+
+    consumers = [stage.start(consume) for _ in range(3)]
+    for turn in range(1, 4):
+        for number in range(100):
+            made.put(number)
+        made.join()
+        assert done.value == turn * sum(range(100))
+    for _ in consumers:
+        made.put(None)
+    made.join()
+    for consumer in consumers:
+        consumer.result()
+
+
+needs_shutdown = pytest.mark.skipif(
+    not hasattr(queue, "ShutDown"), reason="queue.Queue has no shutdown() before 3.13"
+)
+
+
+def test_there_is_a_shutdown_where_the_standard_library_has_one():
+    assert hasattr(STMQueue, "shutdown") == hasattr(queue.Queue, "shutdown")
+
+
+@needs_shutdown
+@pytest.mark.parametrize("how", [lambda f: f(), atomically], ids=["outside", "inside"])
+def test_behind_a_shutdown_what_is_there_can_be_got(how):
+    made = filled("ab", 2)
+
+    def close():
+        made.shutdown()
+        with pytest.raises(queue.ShutDown):
+            made.put("c")
+
+    how(close)
+    made.shutdown()
+    assert (made.qsize(), made.full()) == (2, True)
+    assert [how(made.get), how(made.get_nowait)] == ["a", "b"]
+    for act in (made.get, made.get_nowait, lambda: made.get(timeout=1), lambda: made.put("c", timeout=1)):
+        with pytest.raises(queue.ShutDown):
+            how(act)
+    assert (made.empty(), made.full()) == (True, False)
+    made.task_done()
+    made.task_done()
+    made.join()
+
+
+@needs_shutdown
+def test_an_immediate_shutdown_empties_it(stage):
+    made = filled(range(20))
+    assert made.get() == 0
+    joiner = waits(stage, made.join)
+    made.shutdown(immediate=True)
+    assert made.empty()
+    with pytest.raises(queue.ShutDown):
+        made.get()
+    assert joiner.is_running()  # one of them is being worked on
+    made.task_done()
+    joiner.result()
+    with pytest.raises(ValueError):
+        made.task_done()
+
+
+@needs_shutdown
+def test_a_shutdown_that_is_taken_back_has_not_been():
+    made = filled("ab")
+
+    @atomic
+    def close():
+        made.shutdown(immediate=True)
+        with pytest.raises(queue.ShutDown):
+            made.get()
+        raise Reverted
+
+    with pytest.raises(Reverted):
+        close()
+    made.put("c")
+    assert drained(made) == [*"abc"]
+    with pytest.raises(TransactionTimeout):
+        atomic(timeout=0.01)(made.join)()
+
+
+@needs_shutdown
+def test_a_shutdown_ends_the_waits_of_many_threads(stage):
+    made = STMQueue(1)
+    waiting = [waits(stage, how, made.get) for how in (lambda f: f(), atomically)]
+    made.shutdown()
+    for waiter in waiting:
+        with pytest.raises(queue.ShutDown):
+            waiter.result()
+
+
 # --- against a deque
 
 
-class AgainstADeque(RuleBasedStateMachine):
-    @initialize(maxsize=st.sampled_from([0, 1, 2, 5, 12]))
-    def make(self, maxsize):
-        self.maxsize, self.ours, self.plain, self.number = maxsize, STMQueue(maxsize), deque(), 0
+def undone(q):
+    """For how many items task_done() was not called yet."""
+    count = 0
 
-    def act(self, puts):
-        if puts:
-            self.number += 1
-            if self.maxsize and len(self.plain) == self.maxsize:
-                with pytest.raises(queue.Full):
-                    self.ours.put_nowait(self.number)
-            else:
-                self.ours.put(self.number)
-                self.plain.append(self.number)
-        elif self.plain:
-            assert self.ours.get() == self.plain.popleft()
-        else:
-            with pytest.raises(queue.Empty):
-                self.ours.get_nowait()
-        self.compare()
+    @atomic
+    def finish():
+        nonlocal count
+        count = 0
+        while True:
+            q.task_done()
+            count += 1
 
-    def compare(self):
-        size = len(self.plain)
-        assert (self.ours.qsize(), self.ours.empty(), self.ours.full()) == (
-            size,
-            not size,
-            size == self.maxsize > 0,
-        )
-
-    acts = st.lists(st.sampled_from([True, True, True, False, False]), max_size=20)
-
-    @rule(acts=acts)
-    def outside(self, acts):
-        for puts in acts:
-            self.act(puts)
-
-    @rule(acts=acts, nested=acts, more=acts, ends=st.tuples(st.booleans(), st.booleans()))
-    def inside(self, acts, nested, more, ends):
-        def run(some, fails):
-            for puts in some:
-                self.act(puts)
-            if fails:
-                raise Reverted
-
-        def outer():
-            run(acts, False)
-            before = self.plain.copy()
-            try:
-                atomically(run, nested, ends[0])
-            except Reverted:
-                self.plain = before
-            self.compare()
-            run(more, ends[1])
-
-        before = self.plain.copy()
-        try:
-            atomically(outer)
-        except Reverted:
-            self.plain = before
-        self.compare()
+    with pytest.raises(ValueError):
+        finish()
+    return count
 
 
-AgainstADeque.TestCase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
-TestAgainstADeque = AgainstADeque.TestCase
+def contents(q):
+    if isinstance(q, STMQueue):
+        return q.__reduce__()[1][2], undone(q)
+    return list(q.queue), q.unfinished_tasks
+
+
+def put_back(q, contents):
+    q.queue, q.unfinished_tasks = deque(contents[0]), contents[1]
+
+
+TestAgainstADeque = machine(
+    st.one_of(
+        *[st.builds(lambda item: lambda q, _: q.put_nowait(item), st.integers())] * 3,
+        st.sampled_from(
+            [
+                lambda q, _: q.get_nowait(),
+                lambda q, _: q.get_nowait(),
+                lambda q, _: q.task_done(),
+                lambda q, _: (q.qsize(), q.empty(), q.full()),
+            ]
+        ),
+    ),
+    st.builds(
+        lambda make, maxsize: make(maxsize),
+        st.sampled_from([STMQueue, lambda maxsize: Named("n", maxsize)]),
+        st.sampled_from([0, 1, 2, 5, 12]),
+    ),
+    plain=lambda q: queue.Queue(q.maxsize),
+    contents=contents,
+    put_back=put_back,
+)

@@ -6,7 +6,7 @@
 // entry or a thread outside may still know one that is not in use any more.
 #pragma once
 
-#include "runtime/python/attempts.h"
+#include "runtime/python/invariants.h"
 #include "runtime/python/object.h"
 
 namespace stmpy {
@@ -43,6 +43,11 @@ void dealloc_collection(PyObject* self) {
   Free(self);
   stm_object_type->tp_dealloc(self);
   Py_TRASHCAN_END
+}
+
+// The end of a tp_init that has succeeded. -1 with an exception.
+inline int end_init(PyObject* self) {
+  return shell_of(self)->payload->layout->invariants.empty() ? 0 : end_construction(self);
 }
 
 // Replaces the value of a cell that is owned and logged (own_cell), and returns the reference that was there.

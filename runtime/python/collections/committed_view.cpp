@@ -21,7 +21,7 @@ PyObject* CommittedView::read_also(const core::Slot& slot) {
 }
 
 bool CommittedView::still_so() const {
-  // A value whose writer had no attempt (write_if_free) was read behind the release, which is another version.
+  // A value whose writer had no attempt (write_if_free) was read behind its release: another version.
   return std::all_of(seen_.begin(), seen_.end(),
                      [](const Seen& seen) { return look_at(*seen.record) == seen; });
 }

@@ -34,7 +34,7 @@ int set_value(PyObject* self, PyObject* value, void*) {
   Number to;
   Thread* thread = this_thread();
   if (!thread || !from_python(value, to)) return -1;
-  const bool done = in_one_transaction(*thread, [&] {
+  const bool done = in_writing_transaction(*thread, self, [&] {
     Number sum;
     const Done read = tally_of(self).own(*thread, self, sum);
     if (read != Done::Yes) return read;
@@ -48,8 +48,10 @@ int set_value(PyObject* self, PyObject* value, void*) {
 bool add(PyObject* self, std::int64_t amount) {
   Thread* thread = this_thread();
   if (!thread) return false;
-  if (!thread->in_transaction() && tally_of(self).add_if_free(*thread, amount)) return true;
-  return in_one_transaction(*thread, [&] { return tally_of(self).add(*thread, self, amount); });
+  if (!thread->in_transaction() && !has_invariants(*thread, Py_TYPE(self)) &&
+      tally_of(self).add_if_free(*thread, amount))
+    return true;
+  return in_writing_transaction(*thread, self, [&] { return tally_of(self).add(*thread, self, amount); });
 }
 
 // An amount to add, or with `sign` -1 to take away. False with an exception.
@@ -110,7 +112,7 @@ int counter_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   PyObject* value = nullptr;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:STMCounter", const_cast<char**>(names), &value))
     return -1;
-  return value ? set_value(self, value, nullptr) : 0;
+  return value && set_value(self, value, nullptr) < 0 ? -1 : end_init(self);
 }
 
 void keep(PyObject*) {}

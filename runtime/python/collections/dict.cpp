@@ -30,11 +30,11 @@ int assign(PyObject* self, PyObject* object, PyObject* value) {
   if (!key.hashed() || !thread) return -1;
   if (value) {
     Ref present;
-    return in_one_transaction(*thread, [&] { return put(*thread, self, key, value, false, present); }) ? 0
-                                                                                                       : -1;
+    const auto act = [&] { return put(*thread, self, key, value, false, present); };
+    return in_writing_transaction(*thread, self, act) ? 0 : -1;
   }
   Item taken;
-  if (!in_one_transaction(*thread, [&] { return take(*thread, self, key, taken); })) return -1;
+  if (!in_writing_transaction(*thread, self, [&] { return take(*thread, self, key, taken); })) return -1;
   if (taken.key) return 0;
   raise_key_error(object);
   return -1;
@@ -93,7 +93,9 @@ PyObject* dict_new(PyTypeObject* type, PyObject*, PyObject*) { return new_keyed(
 
 int dict_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   std::vector<Pair> pairs;
-  return collect_pairs("STMDict", args, kwargs, pairs) && (pairs.empty() || set_pairs(self, pairs)) ? 0 : -1;
+  const bool done =
+      collect_pairs("STMDict", args, kwargs, pairs) && (pairs.empty() || set_pairs(self, pairs));
+  return done ? end_init(self) : -1;
 }
 
 PyMappingMethods mapping_methods = {size_of, subscript, assign};

@@ -27,7 +27,7 @@ PyObject* setdefault(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Thread* thread = this_thread();
   PyObject* const value = count == 2 ? args[1] : Py_None;
   Ref present;
-  if (!key.hashed() || !thread || !in_one_transaction(*thread, [&] {
+  if (!key.hashed() || !thread || !in_writing_transaction(*thread, self, [&] {
         present = Ref();
         return put(*thread, self, key, value, true, present);
       }))
@@ -40,7 +40,7 @@ PyObject* pop(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const Key key = key_of(args[0]);
   Thread* thread = this_thread();
   Item taken;
-  if (!key.hashed() || !thread || !in_one_transaction(*thread, [&] {
+  if (!key.hashed() || !thread || !in_writing_transaction(*thread, self, [&] {
         taken = {};
         return take(*thread, self, key, taken);
       }))
@@ -52,7 +52,7 @@ PyObject* pop(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 PyObject* popitem(PyObject* self, PyObject*) {
   Thread* thread = this_thread();
   Item taken;
-  if (!thread || !in_one_transaction(*thread, [&] {
+  if (!thread || !in_writing_transaction(*thread, self, [&] {
         taken = {};
         return take_last(*thread, self, taken);
       }))

@@ -93,7 +93,7 @@ bool collect_pairs(const char* name, PyObject* args, PyObject* kwargs, std::vect
 
 bool set_pairs(PyObject* self, const std::vector<Pair>& pairs) {
   Thread* thread = this_thread();
-  return thread && in_one_transaction(*thread, [&] {
+  return thread && in_writing_transaction(*thread, self, [&] {
            for (const Pair& pair : pairs) {
              Ref present;
              const Done done = until_done([&] {

@@ -5,7 +5,8 @@ namespace stmpy {
 PyObject* clear_method(PyObject* self, PyObject*) {
   Thread* thread = this_thread();
   std::vector<Item> taken;
-  if (!thread || !in_one_transaction(*thread, [&] { return take_all(*thread, self, taken); })) return nullptr;
+  if (!thread || !in_writing_transaction(*thread, self, [&] { return take_all(*thread, self, taken); }))
+    return nullptr;
   Py_RETURN_NONE;
 }
 

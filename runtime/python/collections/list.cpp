@@ -23,12 +23,12 @@ PyObject* get_item(PyObject* self, Py_ssize_t index) {
 int set_item(PyObject* self, Py_ssize_t index, PyObject* value) {
   Thread* const thread = this_thread();
   if (!thread) return -1;
-  if (value && index >= 0 && !thread->in_transaction()) {
+  if (value && index >= 0 && !thread->in_transaction() && !has_invariants(*thread, Py_TYPE(self))) {
     Cell* const cell = list_of(self)->cells.find(static_cast<std::size_t>(index));
     if (cell && write_if_free(*thread, *cell, value)) return 0;
   }
   bool missing = true;
-  const bool done = change_list([&](Thread& in) {
+  const bool done = change_list(self, [&](Thread& in) {
     if (value) return write_element(in, self, index, value, missing);
     std::size_t length;
     const Done owned = own_length(in, self, length);
@@ -66,7 +66,7 @@ int assign_slice(PyObject* self, Selection selection, PyObject* value) {
       return -1;
     }
   }
-  const bool done = change_list([&](Thread& thread) {
+  const bool done = change_list(self, [&](Thread& thread) {
     if (value == self) {
       if (const Done read = collect(thread, self, kAll, items); read != Done::Yes) return read;
     }
@@ -174,14 +174,14 @@ int list_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (!items) return -1;
   // Just made, and nobody else knows it.
   if (!may_be_held(self) && PyObject_IsTrue(list_of(self)->length.peek()) == 0)
-    return fill_new(self, items_in(items), count_of(items)) ? 0 : -1;
-  const bool done = change_list([&](Thread& thread) {
+    return fill_new(self, items_in(items), count_of(items)) ? end_init(self) : -1;
+  const bool done = change_list(self, [&](Thread& thread) {
     std::size_t length;
     const Done owned = own_length(thread, self, length);
     return owned == Done::Yes ? splice(thread, self, length, 0, length, items_in(items), count_of(items))
                               : owned;
   });
-  return done ? 0 : -1;
+  return done ? end_init(self) : -1;
 }
 
 int list_traverse(PyObject* self, visitproc visit, void* arg) {

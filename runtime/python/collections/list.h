@@ -58,11 +58,11 @@ Done collect(Thread& thread, PyObject* self, Selection selection, Ref& items);
 PyObject* element_at(PyObject* self, Py_ssize_t index, bool& missing);
 Ref items_of(PyObject* self, const Selection& selection = kAll);
 Py_ssize_t length_of(PyObject* self);
-// Runs a change (of Thread&, returns Done) in the transaction, or as one.
+// Runs a change of the list (of Thread&, returns Done) in the transaction, or as one.
 template <class Change>
-bool change_list(Change change) {
+bool change_list(PyObject* self, Change change) {
   Thread* const thread = this_thread();
-  return thread && in_one_transaction(*thread, [&] {
+  return thread && in_writing_transaction(*thread, self, [&] {
            try {
              return change(*thread);
            } catch (const std::bad_alloc&) {

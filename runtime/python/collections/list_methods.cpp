@@ -37,7 +37,7 @@ bool to_index(PyObject* number, Py_ssize_t& index) {
 }
 
 PyObject* append(PyObject* self, PyObject* value) {
-  return none_if(change_list([&](Thread& thread) {
+  return none_if(change_list(self, [&](Thread& thread) {
     std::size_t length;
     const Done done = own_length(thread, self, length);
     return done == Done::Yes ? splice(thread, self, length, length, length, &value, 1) : done;
@@ -47,7 +47,7 @@ PyObject* append(PyObject* self, PyObject* value) {
 PyObject* insert(PyObject* self, Args args, Py_ssize_t count) {
   Py_ssize_t index;
   if (!is_count("insert", count, 2, 2) || !to_index(args[0], index)) return nullptr;
-  return none_if(change_list([&](Thread& thread) {
+  return none_if(change_list(self, [&](Thread& thread) {
     std::size_t length;
     const Done done = own_length(thread, self, length);
     if (done != Done::Yes) return done;
@@ -62,7 +62,7 @@ PyObject* pop(PyObject* self, Args args, Py_ssize_t count) {
   Py_ssize_t index = -1;
   if (!is_count("pop", count, 0, 1) || (count == 1 && !to_index(args[0], index))) return nullptr;
   Ref popped;
-  const bool done = change_list([&](Thread& thread) {
+  const bool done = change_list(self, [&](Thread& thread) {
     std::size_t length;
     const Done owned = own_length(thread, self, length);
     if (owned != Done::Yes) return owned;
@@ -82,7 +82,7 @@ PyObject* pop(PyObject* self, Args args, Py_ssize_t count) {
 }
 
 PyObject* clear(PyObject* self, PyObject*) {
-  return none_if(change_list([&](Thread& thread) {
+  return none_if(change_list(self, [&](Thread& thread) {
     std::size_t length;
     const Done done = own_length(thread, self, length);
     return done == Done::Yes ? splice(thread, self, length, 0, length, nullptr, 0) : done;
@@ -90,7 +90,7 @@ PyObject* clear(PyObject* self, PyObject*) {
 }
 
 PyObject* reverse(PyObject* self, PyObject*) {
-  return none_if(change_list([&](Thread& thread) {
+  return none_if(change_list(self, [&](Thread& thread) {
     Ref items;
     if (const Done done = collect(thread, self, kAll, items); done != Done::Yes) return done;
     if (PyList_Reverse(items.get()) < 0) return Done::Failed;
@@ -148,7 +148,7 @@ PyObject* remove(PyObject* self, Args args, Py_ssize_t count, PyObject*) {
     const int equal = element ? PyObject_RichCompareBool(element.get(), args[0], Py_EQ) : 0;
     if (equal < 0) return nullptr;
     if (equal == 0) continue;
-    return none_if(change_list([&](Thread& thread) {
+    return none_if(change_list(self, [&](Thread& thread) {
       std::size_t length;
       const Done done = own_length(thread, self, length);
       if (done != Done::Yes) return done;
@@ -170,7 +170,7 @@ PyObject* sort(PyObject* self, Args args, Py_ssize_t count, PyObject* keywords) 
              : Ref();
   if (!done) return nullptr;
   bool modified = false;
-  const bool changed = change_list([&](Thread& thread) {
+  const bool changed = change_list(self, [&](Thread& thread) {
     Ref now;
     if (const Done read = collect(thread, self, kAll, now); read != Done::Yes) return read;
     PyObject* const* const old = items_in(now);

@@ -36,7 +36,7 @@ PyObject* repeat_list(PyObject* self, Py_ssize_t times) {
 PyObject* extend_in_place(PyObject* self, PyObject* iterable) {
   Ref items = iterable == self ? Ref() : items_from(iterable);
   if (iterable != self && !items) return nullptr;
-  const bool done = change_list([&](Thread& thread) {
+  const bool done = change_list(self, [&](Thread& thread) {
     std::size_t length;
     if (const Done owned = own_length(thread, self, length); owned != Done::Yes) return owned;
     if (iterable == self) {
@@ -48,7 +48,7 @@ PyObject* extend_in_place(PyObject* self, PyObject* iterable) {
 }
 
 PyObject* repeat_in_place(PyObject* self, Py_ssize_t times) {
-  const bool done = change_list([&](Thread& thread) {
+  const bool done = change_list(self, [&](Thread& thread) {
     std::size_t length;
     if (const Done owned = own_length(thread, self, length); owned != Done::Yes) return owned;
     if (times <= 0) return splice(thread, self, length, 0, length, nullptr, 0);

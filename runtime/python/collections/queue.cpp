@@ -2,24 +2,15 @@
 
 #include "runtime/python/collections/queue.h"
 
+#include <iterator>
 #include <new>
 
-#include "runtime/python/call.h"
+#include "runtime/python/compat.h"
 #include "runtime/python/errors.h"
 #include "runtime/python/retry.h"
 
 namespace stmpy {
 namespace {
-
-using Args = PyObject* const*;
-
-// queue.Empty or queue.Full. Always null.
-PyObject* raise_of_queue(const char* name) {
-  const Ref module = Ref::steal(PyImport_ImportModule("queue"));
-  const Ref type = module ? Ref::steal(PyObject_GetAttrString(module.get(), name)) : Ref();
-  if (type) PyErr_SetNone(type.get());
-  return nullptr;
-}
 
 // --- one try, in the transaction or as one
 
@@ -28,7 +19,8 @@ struct Put {
   // None, null where there was no room, or null with an exception.
   static PyObject* once(Thread& thread, PyObject* self, PyObject* item) {
     bool full = false;
-    if (!in_one_transaction(thread, [&] { return put_item(thread, self, item, full); })) return nullptr;
+    if (!in_writing_transaction(thread, self, [&] { return put_item(thread, self, item, full); }))
+      return nullptr;
     core::Observer::empty_limbo();  // behind its look at a place of others
     return full ? nullptr : Py_NewRef(Py_None);
   }
@@ -38,8 +30,17 @@ struct Get {
   static constexpr const char *kName = "STMQueue.get", *kFailure = "Empty";
   static PyObject* once(Thread& thread, PyObject* self, PyObject*) {
     Ref item;
-    if (!in_one_transaction(thread, [&] { return get_item(thread, self, item); })) return nullptr;
+    if (!in_writing_transaction(thread, self, [&] { return get_item(thread, self, item); })) return nullptr;
     return item.release();
+  }
+};
+
+struct Join {
+  static constexpr const char *kName = "STMQueue.join", *kFailure = nullptr;  // it has no timeout
+  static PyObject* once(Thread& thread, PyObject* self, PyObject*) {
+    bool all_done;
+    if (!in_one_transaction(thread, [&] { return read_all_done(thread, self, all_done); })) return nullptr;
+    return all_done ? Py_NewRef(Py_None) : nullptr;
   }
 };
 
@@ -115,6 +116,29 @@ PyObject* get(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyObject* put_nowait(PyObject* self, PyObject* item) { return run<Put>(self, item, false, -1); }
 PyObject* get_nowait(PyObject* self, PyObject*) { return run<Get>(self, Py_None, false, -1); }
+PyObject* join(PyObject* self, PyObject*) { return run<Join>(self, Py_None, true, -1); }
+
+PyObject* task_done(PyObject* self, PyObject*) {
+  Thread* const thread = this_thread();
+  bool too_often = false;
+  if (!thread ||
+      !in_writing_transaction(*thread, self, [&] { return finish_item(*thread, self, too_often); }))
+    return nullptr;
+  if (!too_often) Py_RETURN_NONE;
+  PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
+  return nullptr;
+}
+
+PyObject* shutdown(PyObject* self, PyObject* args, PyObject* kwargs) {
+  static const char* const names[] = {"immediate", nullptr};
+  int immediate = 0;
+  Thread* const thread = this_thread();
+  if (!thread ||
+      !PyArg_ParseTupleAndKeywords(args, kwargs, "|p:shutdown", const_cast<char**>(names), &immediate) ||
+      !in_writing_transaction(*thread, self, [&] { return close_queue(*thread, self, immediate); }))
+    return nullptr;
+  Py_RETURN_NONE;
+}
 
 // --- what is in it
 
@@ -175,6 +199,7 @@ PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&queue->head) Cell;
   new (&queue->tail) Cell;
   new (&queue->size) Cell;
+  new (&queue->done) Cell;
   new (&queue->cells) CellArray;
   new (&queue->maxsize) std::atomic<Py_ssize_t>(kUnset);
   new (&queue->likely_head) std::atomic<Cell*>(nullptr);
@@ -189,7 +214,8 @@ int queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (maxsize < 0) maxsize = 0;
   if (maxsize >= kMostItems) maxsize = 0;
   Py_ssize_t before = kUnset;
-  if (queue_of(self)->maxsize.compare_exchange_strong(before, maxsize) || before == maxsize) return 0;
+  if (queue_of(self)->maxsize.compare_exchange_strong(before, maxsize) || before == maxsize)
+    return end_init(self);
   PyErr_SetString(errors::usage_error, "the maxsize of an STMQueue is set once: make another queue");
   return -1;
 }
@@ -197,7 +223,7 @@ int queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
 template <class Visit>
 int for_each_cell(PyObject* self, Visit visit) {
   Queue* const queue = queue_of(self);
-  for (Cell* const cell : {&queue->head, &queue->tail, &queue->size}) {
+  for (Cell* const cell : {&queue->head, &queue->tail, &queue->size, &queue->done}) {
     if (const int stop = visit(*cell)) return stop;
   }
   return queue->cells.for_each(visit);
@@ -232,6 +258,7 @@ Ref name_of(PyObject* self, const core::Record* record) {
   if (record == &queue->head.record) return Ref::steal(PyUnicode_FromString("head"));
   if (record == &queue->tail.record) return Ref::steal(PyUnicode_FromString("tail"));
   if (record == &queue->size.record) return Ref::steal(PyUnicode_FromString("places"));
+  if (record == &queue->done.record) return Ref::steal(PyUnicode_FromString("done"));
   std::size_t index;
   if (!queue->cells.index_of(record, index)) return Ref();
   return Ref::steal(PyUnicode_FromFormat(index % 2 ? "behind [%zu]" : "[%zu]", index / 2));
@@ -260,6 +287,9 @@ PyMethodDef methods[] = {
      "is false, or "
      "behind timeout seconds (ValueError if negative)."},
     {"get_nowait", get_nowait, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)."},
+    {"join", join, METH_NOARGS,
+     "join($self, /)\n--\n\n"
+     "Waits until task_done() was called for each item that was put; in a transaction by retry()."},
     {"put", as_method(put), METH_VARARGS | METH_KEYWORDS,
      "put($self, /, item, block=True, timeout=None)\n--\n\n"
      "Puts an item behind the newest one. Where there are maxsize items it waits for room, in a transaction "
@@ -269,15 +299,24 @@ PyMethodDef methods[] = {
     {"qsize", qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\nHow many items there are. In a transaction this conflicts with every put and "
      "get."},
+    {"task_done", task_done, METH_NOARGS,
+     "task_done($self, /)\n--\n\n"
+     "Says that an item which was got is done, for join(). ValueError if all items that were put are done "
+     "already. Two transactions that call it conflict."},
+    {"shutdown", as_method(shutdown), METH_VARARGS | METH_KEYWORDS,
+     "shutdown($self, /, immediate=False)\n--\n\n"
+     "Nothing can be put any more: put raises queue.ShutDown, and so does get once the queue is empty. With "
+     "immediate it is emptied at once, and what was in it counts as done."},
     {nullptr, nullptr, 0, nullptr},
 };
+// The exception that shutdown() is about is in the standard library, as the method is, from 3.13 on.
+void leave_out_shutdown() { std::end(methods)[-2] = {}; }
 
 PyTypeObject make_type() {
   PyTypeObject type = unready_type("stmpy.STMQueue");
   type.tp_doc =
       "STMQueue(maxsize=0)\n--\n\n"
-      "A queue of transactions, first in first out, with the methods of queue.Queue but task_done, join and "
-      "shutdown. "
+      "A queue of transactions, first in first out, with the methods of queue.Queue. "
       "A transaction that puts and one that gets do not conflict unless it is empty or full; two that put "
       "do, and two "
       "that get. What a transaction puts is seen when it commits, and what it gets is back when it is "
@@ -299,7 +338,15 @@ PyTypeObject the_type;
 
 PyTypeObject* const queue_type = &the_type;
 
+PyObject* raise_of_queue(const char* name) {
+  const Ref module = Ref::steal(PyImport_ImportModule("queue"));
+  const Ref type = module ? Ref::steal(PyObject_GetAttrString(module.get(), name)) : Ref();
+  if (type) PyErr_SetNone(type.get());
+  return nullptr;
+}
+
 int add_queue(PyObject* module) {
+  if constexpr (!kHasShutDown) leave_out_shutdown();
   the_type = make_type();
   return add_collection(module, {queue_type, name_of}, nullptr);
 }

@@ -27,21 +27,24 @@ std::uint32_t first_places(PyObject* self) {
 
 // --- what stands in the cells; none stands for what is so at first
 
+constexpr unsigned long long kClosed = 1ull << 63;
+
 RingEnd to_end(PyObject* number, std::uint32_t first_place) {
   if (!number) return {first_place, 0};
   const unsigned long long packed = PyLong_AsUnsignedLongLong(number);
-  return {static_cast<std::uint32_t>(packed), static_cast<std::uint32_t>(packed >> 32)};
+  return {static_cast<std::uint32_t>(packed), static_cast<std::uint32_t>(packed >> 32) & kMostItems,
+          (packed & kClosed) != 0};
 }
 RingEnd to_head(PyObject* number) { return to_end(number, 0); }
 RingEnd to_tail(PyObject* self, PyObject* number) { return to_end(number, first_places(self) - 1); }
 
 Ref from_end(RingEnd end) {
-  return Ref::steal(
-      PyLong_FromUnsignedLongLong(static_cast<unsigned long long>(end.passed) << 32 | end.place));
+  return Ref::steal(PyLong_FromUnsignedLongLong(
+      (end.is_closed ? kClosed : 0) | static_cast<unsigned long long>(end.passed) << 32 | end.place));
 }
 
 Py_ssize_t between(RingEnd head, RingEnd tail) {
-  return static_cast<Py_ssize_t>((tail.passed - head.passed) & 0x7fffffffu);
+  return static_cast<Py_ssize_t>((tail.passed - head.passed) & kMostItems);
 }
 
 std::uint32_t to_number(PyObject* number, std::uint32_t at_first) {
@@ -77,6 +80,11 @@ bool is_taken(const Thread& thread, const Cell& place) {
   if (place.record.view().writer == &thread.descriptor) return place.peek();
   const core::Observer observer(thread.descriptor);
   return core::committed_value(observer, place.record, place.value) != nullptr;
+}
+
+Done fail_closed() {
+  raise_of_queue("ShutDown");
+  return Done::Failed;
 }
 
 // The tail is owned, and the place behind it is not taken: nobody else can fill it.
@@ -127,6 +135,7 @@ Done put_item(Thread& thread, PyObject* self, PyObject* item, bool& full) {
   Done done = own(thread, self, &queue->tail);
   if (done != Done::Yes) return done;
   const RingEnd tail = to_tail(self, queue->tail.peek());
+  if (tail.is_closed) return fail_closed();
   Ref link;
   done = read(thread, self, link_cell(self, tail.place), link);
   if (done != Done::Yes) return done;
@@ -155,7 +164,10 @@ Done read_is_empty(Thread& thread, PyObject* self, bool& empty) {
   return done;
 }
 
-Done get_item(Thread& thread, PyObject* self, Ref& item) {
+namespace {
+
+// Null where there is none.
+Done take_item(Thread& thread, PyObject* self, Ref& item) {
   Queue* const queue = queue_of(self);
   item = Ref();
   // Who finds it empty only reads: any number of them may look, and wait for an item.
@@ -181,6 +193,75 @@ Done get_item(Thread& thread, PyObject* self, Ref& item) {
   item = Ref::steal(exchange_value(*place, nullptr));
   const Ref replaced = Ref::steal(exchange_value(queue->head, new_head.get()));
   queue->likely_head.store(next_place, std::memory_order_relaxed);
+  return Done::Yes;
+}
+
+// Whether items are not done of which `done` are. The number at the tail is registered only where it decides.
+Done look_for_undone(Thread& thread, PyObject* self, std::uint32_t done, bool& some) {
+  Queue* const queue = queue_of(self);
+  const Ref seen = Ref::steal(peek_unrecorded(thread, queue->tail.record, queue->tail.value));
+  some = to_tail(self, seen.get()).passed != done;
+  if (some) return Done::Yes;
+  Ref tail;
+  const Done read_it = read(thread, self, &queue->tail, tail);
+  some = to_tail(self, tail.get()).passed != done;
+  return read_it;
+}
+
+// The number of items that are done is owned.
+Done count_as_done(PyObject* self) {
+  Cell& cell = queue_of(self)->done;
+  const Ref done = Ref::steal(PyLong_FromUnsignedLong((to_number(cell.peek(), 0) + 1) & kMostItems));
+  if (!done) return Done::Failed;
+  const Ref replaced = Ref::steal(exchange_value(cell, done.get()));
+  return Done::Yes;
+}
+
+}  // namespace
+
+Done get_item(Thread& thread, PyObject* self, Ref& item) {
+  if (const Done done = take_item(thread, self, item); done != Done::Yes || item) return done;
+  // A put, which writes to the tail, conflicts with who finds the place behind it empty anyway.
+  Ref tail;
+  const Done done = read(thread, self, &queue_of(self)->tail, tail);
+  return done == Done::Yes && to_tail(self, tail.get()).is_closed ? fail_closed() : done;
+}
+
+Done finish_item(Thread& thread, PyObject* self, bool& too_often) {
+  Cell& done = queue_of(self)->done;
+  if (const Done owned = own(thread, self, &done); owned != Done::Yes) return owned;
+  bool some;
+  const Done looked = look_for_undone(thread, self, to_number(done.peek(), 0), some);
+  too_often = !some;
+  return looked == Done::Yes && some ? count_as_done(self) : looked;
+}
+
+Done read_all_done(Thread& thread, PyObject* self, bool& all_done) {
+  Ref done;
+  if (const Done was_read = read(thread, self, &queue_of(self)->done, done); was_read != Done::Yes)
+    return was_read;
+  bool some;
+  const Done looked = look_for_undone(thread, self, to_number(done.get(), 0), some);
+  all_done = !some;
+  return looked;
+}
+
+Done close_queue(Thread& thread, PyObject* self, bool immediate) {
+  Queue* const queue = queue_of(self);
+  Done done = own(thread, self, &queue->tail);
+  if (done == Done::Yes && immediate) done = own(thread, self, &queue->done);
+  if (done != Done::Yes) return done;
+  RingEnd tail = to_tail(self, queue->tail.peek());
+  tail.is_closed = true;
+  const Ref closed = from_end(tail);
+  if (!closed) return Done::Failed;
+  const Ref replaced = Ref::steal(exchange_value(queue->tail, closed.get()));
+  while (immediate) {
+    Ref item;
+    done = take_item(thread, self, item);
+    if (done == Done::Yes && item) done = count_as_done(self);
+    if (done != Done::Yes || !item) return done;
+  }
   return Done::Yes;
 }
 

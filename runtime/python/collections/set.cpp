@@ -85,11 +85,11 @@ int set_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   Thread* const thread = this_thread();
   if (!thread) return -1;
   std::vector<Item> taken;
-  const bool done = in_one_transaction(*thread, [&] {
+  const bool done = in_writing_transaction(*thread, self, [&] {
     const Done cleared = until_done([&] { return take_all(*thread, self, taken); });
     return cleared == Done::Yes ? add_elements(*thread, self, elements) : cleared;
   });
-  return done ? 0 : -1;
+  return done ? end_init(self) : -1;
 }
 
 int contains(PyObject* self, PyObject* object) {

@@ -10,7 +10,7 @@ PyObject* add(PyObject* self, PyObject* object) {
   Thread* const thread = this_thread();
   Ref present;
   if (!key.hashed() || !thread ||
-      !in_one_transaction(*thread, [&] { return put(*thread, self, key, Py_None, true, present); }))
+      !in_writing_transaction(*thread, self, [&] { return put(*thread, self, key, Py_None, true, present); }))
     return nullptr;
   Py_RETURN_NONE;
 }
@@ -21,7 +21,7 @@ int take_away(PyObject* self, PyObject* object) {
   const Key key = key_of_element(object, frozen);
   Thread* const thread = this_thread();
   Item taken;
-  if (!key.hashed() || !thread || !in_one_transaction(*thread, [&] {
+  if (!key.hashed() || !thread || !in_writing_transaction(*thread, self, [&] {
         taken = {};
         return take(*thread, self, key, taken);
       }))
@@ -43,7 +43,7 @@ PyObject* remove(PyObject* self, PyObject* object) {
 PyObject* pop(PyObject* self, PyObject*) {
   Thread* const thread = this_thread();
   Item taken;
-  if (!thread || !in_one_transaction(*thread, [&] {
+  if (!thread || !in_writing_transaction(*thread, self, [&] {
         taken = {};
         return take_any(*thread, self, taken);
       }))

@@ -106,7 +106,7 @@ bool combine_in_place(PyObject* self, Combine how, PyObject* const* others, Py_s
   std::vector<Operand> operands;
   Thread* const thread = this_thread();
   if (!thread || !operands_of(others, count, operands)) return false;
-  return in_one_transaction(*thread, [&] {
+  return in_writing_transaction(*thread, self, [&] {
     for (const Operand& operand : operands) {
       const bool in_order = how == Combine::Union || how == Combine::Difference;
       const Ref other = in_order ? operand.now() : operand.now_as_set();
