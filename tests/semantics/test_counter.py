@@ -320,6 +320,31 @@ def test_a_read_outside_never_sees_what_is_not_committed(stage):
     assert counter.value == 1
 
 
+def test_a_read_outside_never_sees_a_part_of_what_a_transaction_adds(stage):
+    counter, other, stop = STMCounter(0), STMCounter(0), threading.Event()
+
+    @atomic
+    def there_and_back():
+        for _ in range(100):
+            counter.add(1)
+            other.add(1)
+        atomically(counter.add, 2**62)
+        counter.add(-(2**62) - 100)
+
+    def work():
+        while not stop.is_set():
+            there_and_back()
+
+    worker = stage.start(work)
+    try:
+        for _ in range(20_000):
+            assert counter.value == 0
+    finally:
+        stop.set()
+    worker.result()
+    assert other.value % 100 == 0 < other.value
+
+
 def test_nothing_is_lost_among_many_threads(stage):
     counter, total, turns = STMCounter(), Cell(0), 300
 

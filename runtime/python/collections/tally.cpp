@@ -1,9 +1,12 @@
 #include "runtime/python/collections/tally.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "runtime/core/watch.h"
 #include "runtime/python/collections/collection.h"
@@ -35,6 +38,25 @@ Summed& summed_of(const Tally* tally) {
   return summed_up[reinterpret_cast<std::uintptr_t>(tally) / 64 % summed_up.size()];
 }
 
+// Where a commit finds the additions of its transaction, those to one tally side by side. Room is made when
+// they are deferred: a commit does not fail.
+struct Additions {
+  std::vector<core::PendingEffect*> found;
+  std::uint64_t generation = 0;
+  std::size_t count = 0;  // not less than there are
+
+  void make_room(std::uint64_t now) {  // std::bad_alloc
+    if (now != generation) count = 0;
+    generation = now;
+    if (++count > found.capacity()) found.reserve(count * 2);
+  }
+  void clear() {
+    found.clear();
+    if (found.capacity() > 1024) found.shrink_to_fit();
+  }
+};
+thread_local Additions additions;
+
 Done no_memory() {
   PyErr_NoMemory();
   return Done::Failed;
@@ -48,14 +70,43 @@ constexpr core::Change kNothing{keep};
 }  // namespace
 
 // The order in which additions are applied does not show: they need no stamp.
-const core::Effect Tally::kAdd{apply, false}, Tally::kAddHigh{apply_high, false};
+const core::Effect Tally::kAdd{apply<0>, false}, Tally::kAddHigh{apply<kHighShift>, false};
 
-void Tally::apply(void* tally, void*, std::int64_t amount, std::uint64_t) {
-  static_cast<Tally*>(tally)->add_now(amount);
+Number Tally::amount_of(const core::PendingEffect& addition) {
+  const Number amount = addition.amount.get();
+  return addition.effect.get() == &kAddHigh ? amount << kHighShift : amount;
 }
 
-void Tally::apply_high(void* tally, void*, std::int64_t amount, std::uint64_t) {
-  static_cast<Tally*>(tally)->add_now(static_cast<Number>(amount) << kHighShift);
+// All additions of the commit are made with the first one, those to one tally as one: nobody sees a part of
+// them.
+template <int kShift>
+void Tally::apply(void* tally, void*, std::int64_t amount, std::uint64_t) {
+  core::Descriptor& self = this_thread()->descriptor;
+  if (self.state().state() != core::State::Committed) {  // finishes that of a thread which a fork left behind
+    static_cast<Tally*>(tally)->add_now(static_cast<Number>(amount) << kShift);
+    return;
+  }
+  std::vector<core::PendingEffect*>& found = additions.found;
+  self.effects.forwards(self.first_effect, [&](core::PendingEffect& pending) {
+    const core::Effect* const effect = pending.effect.get();
+    if (effect == &kAdd || effect == &kAddHigh) found.push_back(&pending);
+  });
+  const auto tally_of = [](const core::PendingEffect* pending) {
+    return static_cast<Tally*>(pending->object.get());
+  };
+  std::sort(found.begin(), found.end(), [&](const auto* left, const auto* right) {
+    return std::less<>()(tally_of(left), tally_of(right));
+  });
+  for (auto next = found.begin(); next != found.end();) {
+    Tally* const of = tally_of(*next);
+    Number sum = 0;
+    for (; next != found.end() && tally_of(*next) == of; ++next) {
+      sum += amount_of(**next);
+      (*next)->effect.set(nullptr);  // applied
+    }
+    of->add_now(sum);
+  }
+  additions.clear();
 }
 
 Number Tally::committed() const {
@@ -88,6 +139,7 @@ Done Tally::add(Thread& thread, PyObject* owner, std::int64_t amount) {
   if (outcome == core::Outcome::Registered || outcome == core::Outcome::RegisteredAgain)
     summed_of(this) = {this, self.state().generation(), self.effect_reverts, self.effects.position(), 0};
   try {
+    additions.make_room(self.state().generation());
     core::defer(self, kAdd, this, nullptr, amount);
   } catch (const std::bad_alloc&) {
     return no_memory();
@@ -100,9 +152,7 @@ Number Tally::pending(core::Descriptor& self) const {
   if (!summed.is_of(this, self))
     summed = {this, self.state().generation(), self.effect_reverts, self.first_effect, 0};
   self.effects.forwards(summed.up_to, [&](const core::PendingEffect& pending) {
-    const core::Effect* const effect = pending.effect.get();
-    if (!effect || pending.object.get() != this) return;
-    summed.sum += static_cast<Number>(pending.amount.get()) << (effect == &kAddHigh ? kHighShift : 0);
+    if (pending.effect.get() && pending.object.get() == this) summed.sum += amount_of(pending);
   });
   summed.up_to = self.effects.position();
   return summed.sum;
@@ -143,6 +193,8 @@ Done Tally::set(Thread& thread, PyObject* owner, Number sum, Ref replaced) {
   const auto before = self.effects.position();
   try {
     core::reserve_entry(self);
+    additions.make_room(self.state().generation());
+    additions.make_room(self.state().generation());
     if (high != 0) core::defer(self, kAddHigh, this, nullptr, high);
     core::defer(self, kAdd, this, nullptr, low);
   } catch (const std::bad_alloc&) {

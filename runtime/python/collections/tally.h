@@ -39,8 +39,9 @@ class Tally {
   void add_now(Number amount);
   Done look(Thread& thread, PyObject* owner, core::Mode mode, Number& sum);
   Number pending(core::Descriptor& self) const;
+  template <int kShift>
   static void apply(void* tally, void* reference, std::int64_t amount, std::uint64_t stamp);
-  static void apply_high(void* tally, void* reference, std::int64_t amount, std::uint64_t stamp);
+  static Number amount_of(const core::PendingEffect& addition);
   static const core::Effect kAdd, kAddHigh;
 
   mutable core::SpinLock lock_;
