@@ -259,7 +259,8 @@ def lint_tools() -> Path:
 
 
 def cpp_sources() -> list[Path]:
-    found = [path for folder in ("compiler", "runtime", "tests") for path in (ROOT / folder).rglob("*.*")]
+    folders = ("compiler", "extension", "runtime", "tests")
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
     return sorted(path for path in found if path.suffix in (".h", ".cpp"))
 
 

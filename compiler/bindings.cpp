@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "compile.h"
+#include "extension/module.h"
 #include "lint_bindings.h"
 #include "text/location_table.h"
 #include "text/source.h"
@@ -159,11 +161,7 @@ py::tuple remap(const py::bytes& table, uint32_t first_line, uint32_t python_ver
   return py::make_tuple(py::bytes(result.table), result.first_line);
 }
 
-}  // namespace
-
-PYBIND11_MODULE(_compiler, module, py::mod_gil_not_used(), py::multiple_interpreters::per_interpreter_gil()) {
-  module.doc() =
-      "Source text to source text: attribute accesses of atomic functions become calls of the runtime.";
+void bind(py::module_ module) {
   module.attr("version") = STMPY_COMPILER_VERSION;
 
   const py::object decode_error = py::reinterpret_steal<py::object>(
@@ -197,4 +195,24 @@ PYBIND11_MODULE(_compiler, module, py::mod_gil_not_used(), py::multiple_interpre
   bind_lint(module);
 }
 
+int fill(PyObject* module) {
+  try {
+    bind(py::reinterpret_borrow<py::module_>(module));
+    return 0;
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::runtime_error& error) {
+    PyErr_SetString(PyExc_ImportError, error.what());
+  }
+  return -1;
+}
+
+}  // namespace
+
 }  // namespace stmpy::compiler
+
+PyMODINIT_FUNC PyInit__compiler() {
+  return stmpy::ModuleOfProcess<stmpy::compiler::fill>::define(
+      "stmpy._compiler",
+      "Source text to source text: attribute accesses of atomic functions become calls of the runtime.");
+}

@@ -1,64 +1,30 @@
 #include "runtime/python/introspection.h"
 
-#include <string>
+#include <new>
+#include <vector>
 
 #include "runtime/core/outside.h"
 #include "runtime/python/collections/collection.h"
-
-namespace py = pybind11;
+#include "runtime/python/transaction_view.h"
 
 namespace stmpy {
 namespace {
 
-// One attempt as a program sees it; says "ended" when it is over.
-struct TransactionView {
-  core::Attempt attempt;
-  std::uint64_t id;
-  std::uint64_t number;
-  py::object name;
-
-  std::string state() const {
-    const core::Status now = attempt.descriptor->state();
-    if (now.generation() != attempt.generation) return "ended";
-    switch (now.state()) {
-      case core::State::Idle:
-        return "ended";
-      case core::State::Active:
-        return "active";
-      case core::State::Doomed:
-        return "doomed";
-      case core::State::Irrevocable:
-        return "irrevocable";
-      case core::State::Committed:
-        return "committed";
-    }
-    return "ended";
-  }
-};
-
-Thread& current() {
-  Thread* thread = this_thread();
-  if (!thread) throw py::error_already_set();
-  return *thread;
+PyObject* in_transaction(PyObject*, PyObject*) {
+  const Thread* thread = this_thread_if_any();
+  return PyBool_FromLong(thread && thread->in_transaction());
 }
 
-TransactionView view_of(const Thread& thread, const core::Attempt& attempt) {
-  // Interned, and named by an atomic function that is being called.
-  PyObject* name = thread.name.get();
-  return {attempt, thread.call.get(), thread.attempt.get(),
-          name ? py::reinterpret_borrow<py::object>(name) : py::none()};
-}
-
-py::object current_transaction() {
-  const Thread& thread = current();
-  if (!thread.in_transaction()) return py::none();
-  return py::cast(view_of(thread, thread.descriptor.current()));
+PyObject* current_transaction(PyObject*, PyObject*) {
+  const Thread* thread = this_thread_if_any();
+  if (!thread || !thread->in_transaction()) Py_RETURN_NONE;
+  return make_transaction_view(*identity_of(thread->descriptor.current())).release();
 }
 
 const char* name_of(core::Mode mode) {
   switch (mode) {
     case core::Mode::None:
-      return "none";
+      break;
     case core::Mode::Read:
       return "read";
     case core::Mode::Update:
@@ -73,89 +39,145 @@ const char* name_of(core::Mode mode) {
   return "none";
 }
 
-py::object shown_attribute(PyObject* object, const core::Record* record) {
-  Ref attribute = attribute_of(object, record);
-  if (!attribute) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(attribute.release());
+// Appends a tuple of these, which it takes over. False with an exception, also where one of them is missing.
+template <class... Item>
+bool append(const Ref& list, Item... items) {
+  if (!(items && ...)) return false;
+  const Ref tuple = Ref::steal(PyTuple_Pack(Py_ssize_t{sizeof...(items)}, items.get()...));
+  return tuple && PyList_Append(list.get(), tuple.get()) == 0;
+}
+
+// A transaction and what it holds, kept while code may run.
+struct InProgress {
+  Identity identity;
+  struct Pair {
+    Ref object;
+    const core::Record* record;
+    core::Mode mode;
+  };
+  std::vector<Pair> pairs;
+};
+
+std::vector<InProgress> look_at_all(Thread& thread) {
+  std::vector<InProgress> all;
+  const core::Observer observer(thread.descriptor);
+  for (const core::Seen& seen : core::transactions_in_progress(observer)) {
+    std::optional<Identity> identity = identity_of(seen.attempt);
+    if (!identity) continue;
+    InProgress& shown = all.emplace_back(InProgress{std::move(*identity), {}});
+    for (const core::Seen::Pair& pair : seen.pairs)
+      shown.pairs.push_back({Ref::borrow(static_cast<PyObject*>(pair.object)), pair.record, pair.mode});
+  }
+  return all;
 }
 
 // A list of (transaction, [(object, attribute, mode)]), each transaction as of one instant.
-py::list transactions_in_progress() {
-  std::vector<core::Seen> all;
-  std::vector<Ref> objects;
-  std::vector<TransactionView> views;
-  {
-    const core::Observer observer(current().descriptor);
-    all = core::transactions_in_progress(observer);
-    // With the GIL no code runs up to the end of this block, and without it interned names are immortal.
-    for (const core::Seen& seen : all) {
-      for (const core::Seen::Pair& pair : seen.pairs)
-        objects.push_back(Ref::borrow(static_cast<PyObject*>(pair.object)));
-      const Thread* thread = thread_of(*seen.attempt.descriptor);
-      views.push_back(thread ? view_of(*thread, seen.attempt)
-                             : TransactionView{seen.attempt, 0, 0, py::none()});
+PyObject* transactions_in_progress(PyObject*, PyObject*) {
+  Thread* thread = this_thread();
+  if (!thread) return nullptr;
+  try {
+    const std::vector<InProgress> all = look_at_all(*thread);
+    core::Observer::empty_limbo();
+    Ref result = Ref::steal(PyList_New(0));
+    if (!result) return nullptr;
+    for (const InProgress& shown : all) {
+      Ref pairs = Ref::steal(PyList_New(0));
+      if (!pairs) return nullptr;
+      for (const InProgress::Pair& pair : shown.pairs) {
+        if (!append(pairs, Ref::borrow(pair.object.get()), attribute_of(pair.object.get(), pair.record),
+                    Ref::steal(PyUnicode_FromString(name_of(pair.mode)))))
+          return nullptr;
+      }
+      if (!append(result, make_transaction_view(shown.identity), std::move(pairs))) return nullptr;
     }
+    return result.release();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
   }
-  core::Observer::empty_limbo();
-  py::list result;
-  for (std::size_t index = 0; index < all.size(); ++index) {
-    py::list pairs;
-    for (const core::Seen::Pair& pair : all[index].pairs) {
-      auto* object = static_cast<PyObject*>(pair.object);
-      pairs.append(py::make_tuple(py::reinterpret_borrow<py::object>(object),
-                                  shown_attribute(object, pair.record), name_of(pair.mode)));
-    }
-    result.append(py::make_tuple(views[index], pairs));
-  }
-  return result;
+}
+
+// Whether the entry says what a program has changed. Otherwise it is the runtime's own affair: what the
+// attempt keeps beside its log, how an object keeps its attributes' order.
+bool is_shown(const Thread& thread, const core::LogEntry& entry) {
+  if (entry.flags.get() & (core::LogEntry::kVoid | core::LogEntry::kUndone)) return false;
+  if (thread.companions && entry.record.get() == &thread.companions->record) return false;
+  auto* object = static_cast<PyObject*>(entry.object.get());
+  core::Slot* slot = entry.slot.get();
+  return !slot ||
+         (entry.record.get() != &shell_of(object)->structure && !is_inner_of_collection(object, slot));
+}
+
+// A change, kept while code may run.
+struct Changed {
+  Ref object;
+  const core::Record* record;
+  bool is_class;
+  Ref old_value;  // null: the attribute did not exist
+};
+
+std::vector<Changed> changes_of(Thread& thread) {
+  std::vector<Changed> changes;
+  core::Descriptor& self = thread.descriptor;
+  self.log.forwards(self.first_entry.get(), [&](core::LogEntry& entry) {
+    if (!is_shown(thread, entry)) return;
+    auto* object = static_cast<PyObject*>(entry.object.get());
+    const core::Record* record = entry.record.get();
+    const bool is_class = entry.change.get() && record == &shell_of(object)->structure;
+    changes.push_back(
+        {Ref::borrow(object), record, is_class, Ref::borrow(static_cast<PyObject*>(entry.old_value.get()))});
+  });
+  return changes;
 }
 
 // (object, attribute, old value) in the order of writing; `missing` for an attribute that did not exist.
-py::list revert_log(const py::object& missing) {
-  Thread& thread = current();
-  py::list result;
-  if (!thread.in_transaction()) return result;
-  thread.descriptor.log.forwards(thread.descriptor.first_entry.get(), [&](core::LogEntry& entry) {
-    if (entry.flags.get() & (core::LogEntry::kVoid | core::LogEntry::kUndone)) return;
-    if (thread.companions && entry.record.get() == &thread.companions->record) return;
-    auto* object = static_cast<PyObject*>(entry.object.get());
-    auto* old_value = static_cast<PyObject*>(entry.old_value.get());
-    // How the object keeps its attributes' order is its own affair.
-    if (entry.record.get() == &shell_of(object)->structure && entry.slot.get()) return;
-    if (entry.slot.get() && is_inner_of_collection(object, entry.slot.get())) return;
-    const bool is_class = entry.change.get() && entry.record.get() == &shell_of(object)->structure;
-    py::object attribute = is_class ? py::reinterpret_borrow<py::object>(names::class_)
-                                    : shown_attribute(object, entry.record.get());
-    result.append(py::make_tuple(py::reinterpret_borrow<py::object>(object), attribute,
-                                 old_value ? py::reinterpret_borrow<py::object>(old_value) : missing));
-  });
-  return result;
+PyObject* revert_log(PyObject*, PyObject* missing) {
+  Thread* thread = this_thread_if_any();
+  try {
+    std::vector<Changed> changes;
+    if (thread && thread->in_transaction()) changes = changes_of(*thread);
+    Ref result = Ref::steal(PyList_New(0));
+    if (!result) return nullptr;
+    for (const Changed& change : changes) {
+      PyObject* object = change.object.get();
+      if (!append(result, Ref::borrow(object),
+                  change.is_class ? Ref::borrow(names::class_) : attribute_of(object, change.record),
+                  Ref::borrow(change.old_value ? change.old_value.get() : missing)))
+        return nullptr;
+    }
+    return result.release();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
 }
 
-py::dict statistics() {
+PyObject* statistics(PyObject*, PyObject*) {
   using core::Counter;
-  const core::Totals totals = core::statistics();
-  py::dict result;
-  result["begun"] = totals[Counter::Begun];
-  result["committed"] = totals[Counter::Committed];
-  result["attempts"] = totals[Counter::Attempts];
-  result["aborted_by_conflict"] = totals[Counter::AbortedByConflict];
-  result["aborted_by_exception"] = totals[Counter::AbortedByException];
-  result["nested_reverts"] = totals[Counter::NestedReverts];
-  result["retries"] = totals[Counter::Retries];
-  result["waits"] = totals[Counter::Waits];
-  result["seconds_waited"] = static_cast<double>(totals[Counter::NanosecondsWaited]) / 1e9;
-  return result;
+  try {
+    const core::Totals totals = core::statistics();
+    const auto count = [&](Counter counter) { return static_cast<unsigned long long>(totals[counter]); };
+    return Py_BuildValue("{sK,sK,sK,sK,sK,sK,sK,sK,sd}",                                  //
+                         "begun", count(Counter::Begun),                                  //
+                         "committed", count(Counter::Committed),                          //
+                         "attempts", count(Counter::Attempts),                            //
+                         "aborted_by_conflict", count(Counter::AbortedByConflict),        //
+                         "aborted_by_exception", count(Counter::AbortedByException),      //
+                         "nested_reverts", count(Counter::NestedReverts),                 //
+                         "retries", count(Counter::Retries),                              //
+                         "waits", count(Counter::Waits),                                  //
+                         "seconds_waited",                                                //
+                         static_cast<double>(totals[Counter::NanosecondsWaited]) / 1e9);  //
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
 }
 
-std::size_t count_held(const TransactionView& view, bool writing) {
-  Thread& thread = current();
-  if (view.attempt != thread.descriptor.current() || !thread.in_transaction()) return 0;
-  std::size_t count = 0;
-  thread.descriptor.accesses.forwards(thread.descriptor.first_access.get(), [&](core::Access& access) {
-    count += core::is_write(access.record.get()->held_by(thread.descriptor)) == writing;
-  });
-  return count;
+PyObject* reset_stats(PyObject*, PyObject*) {
+  try {
+    core::reset_statistics();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+  Py_RETURN_NONE;
 }
 
 }  // namespace
@@ -176,42 +198,17 @@ Ref attribute_of(PyObject* object, const core::Record* record) {
   return Ref::borrow(names::dict);
 }
 
-void add_introspection(py::module_& module) {
-  py::class_<TransactionView>(module, "Transaction",
-                              "A transaction: one attempt of a call of an atomic function.")
-      .def_readonly("id", &TransactionView::id, "A number that all attempts of one call share.")
-      .def_readonly("attempt", &TransactionView::number, "Which attempt of the call this is, from 1.")
-      .def_readonly("name", &TransactionView::name, "The qualified name of the function, or @atomic's name=.")
-      .def_property_readonly("state", &TransactionView::state,
-                             "\"active\", \"doomed\", \"irrevocable\", \"committed\" or \"ended\".")
-      .def_property_readonly(
-          "reads", [](const TransactionView& view) { return count_held(view, false); },
-          "How many attributes it has read and not written; 0 seen from another thread.")
-      .def_property_readonly(
-          "writes", [](const TransactionView& view) { return count_held(view, true); },
-          "How many attributes it has written; 0 seen from another thread.")
-      .def("__eq__",
-           [](const TransactionView& a, const py::object& b) {
-             return py::isinstance<TransactionView>(b) &&
-                    a.attempt == b.cast<const TransactionView&>().attempt;
-           })
-      .def("__hash__", [](const TransactionView& view) { return view.id * 31 + view.number; })
-      .def("__repr__", [](const TransactionView& view) {
-        return py::str("<Transaction {} of {}, attempt {}, {}>")
-            .format(view.id, view.name, view.number, view.state());
-      });
-  module.def(
-      "in_transaction",
-      [] {
-        const Thread* thread = this_thread_if_any();
-        return thread && thread->in_transaction();
-      },
-      "True while this thread runs a transaction.");
-  module.def("current_transaction", current_transaction, "The Transaction this thread runs, or None.");
-  module.def("transactions_in_progress", transactions_in_progress);
-  module.def("revert_log", revert_log);
-  module.def("statistics", statistics);
-  module.def("reset_stats", core::reset_statistics, "Starts all counters of stats() at zero again.");
-}
+PyMethodDef introspection_methods[] = {
+    {"in_transaction", in_transaction, METH_NOARGS,
+     "in_transaction()\n\nTrue while this thread runs a transaction."},
+    {"current_transaction", current_transaction, METH_NOARGS,
+     "current_transaction()\n\nThe Transaction this thread runs, or None."},
+    {"reset_stats", reset_stats, METH_NOARGS,
+     "reset_stats()\n\nStarts all counters of stats() at zero again."},
+    {"transactions_in_progress", transactions_in_progress, METH_NOARGS, nullptr},
+    {"revert_log", revert_log, METH_O, nullptr},
+    {"statistics", statistics, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
 
 }  // namespace stmpy

@@ -1,14 +1,12 @@
 // What a program may ask about transactions: which there are, what they hold, what they changed.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
 #include "runtime/core/ownership.h"
 #include "runtime/python/references.h"
 
 namespace stmpy {
 
-void add_introspection(pybind11::module_& module);
+extern PyMethodDef introspection_methods[];
 
 // Which attribute of the object the record stands for. Its structure goes by the name of what shows it. Null
 // with an exception.

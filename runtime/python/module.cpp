@@ -1,4 +1,6 @@
-// stmpy._runtime: hot entry points in the C API, the rest bound with pybind11.
+// stmpy._runtime, all of it in the C API.
+
+#include "extension/module.h"
 
 #include "runtime/python/atomic.h"
 #include "runtime/python/barriers.h"
@@ -17,56 +19,51 @@
 #include "runtime/python/or_else.h"
 #include "runtime/python/retry.h"
 #include "runtime/python/transaction_local.h"
+#include "runtime/python/transaction_view.h"
 #include "runtime/python/unrecorded.h"
 
 namespace stmpy {
 namespace {
 
-void check(bool done) {
-  if (!done) throw pybind11::error_already_set();
-}
-
 // Every compiled access calls one of them, on every thread.
-void share_functions(PyObject* module, const PyMethodDef* methods) {
+bool add_shared_functions(PyObject* module, PyMethodDef* methods) {
+  if (PyModule_AddFunctions(module, methods) < 0) return false;
   for (; methods->ml_name; ++methods) {
-    Ref function = Ref::steal(PyObject_GetAttrString(module, methods->ml_name));
-    check(static_cast<bool>(function));
+    const Ref function = Ref::steal(PyObject_GetAttrString(module, methods->ml_name));
+    if (!function) return false;
     share_between_threads(function.get());
   }
+  return true;
+}
+
+bool add_functions(PyObject* module, PyMethodDef* methods) {
+  return PyModule_AddFunctions(module, methods) == 0;
+}
+
+bool add_type(PyObject* module, const char* name, PyTypeObject* type) {
+  return PyModule_AddObjectRef(module, name, reinterpret_cast<PyObject*>(type)) == 0;
+}
+
+int fill(PyObject* module) {
+  const bool done =
+      add_errors(module) == 0 && ready_object_type() == 0 && ready_layout_types() == 0 &&
+      redirect_object_wrappers() == 0 && install_host() == 0 &&
+      add_type(module, "STMObject", stm_object_type) &&
+      add_type(module, "SlotDescriptor", &slot_descriptor_type) && add_atomic(module) == 0 &&
+      add_shared_functions(module, compiled_methods) && add_shared_functions(module, block_methods) &&
+      add_shared_functions(module, guard_methods) && add_shared_functions(module, retry_methods) &&
+      add_functions(module, callback_methods) && add_functions(module, invariant_methods) &&
+      add_functions(module, introspection_methods) && add_functions(module, instance_methods) &&
+      add_functions(module, module_bytes_methods) && add_block(module) == 0 &&
+      add_transaction_local(module) == 0 && add_transaction_view(module) == 0 &&
+      add_unrecorded(module) == 0 && add_or_else(module) == 0 && add_collections(module) == 0;
+  return done ? 0 : -1;
 }
 
 }  // namespace
 }  // namespace stmpy
 
-PYBIND11_MODULE(_runtime, module, pybind11::mod_gil_not_used(),
-                pybind11::multiple_interpreters::not_supported()) {
-  using namespace stmpy;
-  module.doc() = "The runtime of stmpy: transactional objects, atomic functions, barriers.";
-  check(add_errors(module.ptr()) == 0);
-  check(ready_object_type() == 0);
-  check(ready_layout_types() == 0);
-  check(redirect_object_wrappers() == 0);
-  check(install_host() == 0);
-  check(PyModule_AddObjectRef(module.ptr(), "STMObject", reinterpret_cast<PyObject*>(stm_object_type)) == 0);
-  check(PyModule_AddObjectRef(module.ptr(), "SlotDescriptor",
-                              reinterpret_cast<PyObject*>(&slot_descriptor_type)) == 0);
-  check(add_atomic(module.ptr()) == 0);
-  check(PyModule_AddFunctions(module.ptr(), compiled_methods) == 0);
-  check(PyModule_AddFunctions(module.ptr(), block_methods) == 0);
-  check(PyModule_AddFunctions(module.ptr(), guard_methods) == 0);
-  check(PyModule_AddFunctions(module.ptr(), callback_methods) == 0);
-  check(PyModule_AddFunctions(module.ptr(), invariant_methods) == 0);
-  check(add_block(module.ptr()) == 0);
-  check(add_transaction_local(module.ptr()) == 0);
-  check(add_unrecorded(module.ptr()) == 0);
-  check(PyModule_AddFunctions(module.ptr(), retry_methods) == 0);
-  check(add_or_else(module.ptr()) == 0);
-  check(add_collections(module.ptr()) == 0);
-  check(PyModule_AddFunctions(module.ptr(), instance_methods) == 0);
-  check(PyModule_AddFunctions(module.ptr(), module_bytes_methods) == 0);
-  share_functions(module.ptr(), compiled_methods);
-  share_functions(module.ptr(), block_methods);
-  share_functions(module.ptr(), guard_methods);
-  share_functions(module.ptr(), retry_methods);
-  add_introspection(module);
+PyMODINIT_FUNC PyInit__runtime() {
+  return stmpy::ModuleOfProcess<stmpy::fill>::define(
+      "stmpy._runtime", "The runtime of stmpy: transactional objects, atomic functions, barriers.");
 }

@@ -107,6 +107,13 @@ def tier(request: pytest.FixtureRequest) -> Tier:
 
 
 @pytest.fixture
+def one_tier(tier: Tier) -> None:
+    """For what takes its time, in starting threads or processes, and is the same on both."""
+    if tier == "compiled":
+        pytest.skip("tested on the dynamic tier")
+
+
+@pytest.fixture
 def stage() -> Iterator[Stage]:
     """The threads of a test, and the places where they stop. All of them have ended when the test has."""
     the_stage = Stage()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import pickle
 import threading
@@ -12,6 +13,7 @@ from stage import PATIENCE
 
 from stmpy import (
     MISSING,
+    Transaction,
     access_map,
     atomic,
     atomically,
@@ -141,6 +143,65 @@ def test_an_aborted_attempt_is_doomed_while_it_unwinds(stage):
     stage.start(meet).result()
     holder.result()
     assert seen == ["doomed", "active"]
+
+
+def test_a_transaction_is_made_by_the_runtime_alone():
+    (transaction,) = atomically(lambda: [current_transaction()])
+    kind = type(transaction)
+    assert kind is Transaction and kind.__module__ == "stmpy"
+    for make in (
+        kind,
+        lambda: kind.__new__(kind),
+        lambda: object.__new__(kind),
+        lambda: type("Derived", (kind,), {}),
+    ):
+        with pytest.raises(TypeError):
+            make()
+    for name in "id", "attempt", "name", "state", "reads", "writes":
+        assert getattr(kind, name).__doc__
+        with pytest.raises(AttributeError):
+            setattr(transaction, name, 1)
+    with pytest.raises(AttributeError):
+        transaction.other = 1
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_transaction_is_neither_pickled_nor_copied(protocol):
+    transaction = atomically(current_transaction)
+    for copying in lambda: pickle.dumps(transaction, protocol), lambda: copy.copy(transaction):
+        with pytest.raises(TypeError, match="a Transaction cannot be pickled or copied, .* take its id"):
+            copying()
+
+
+def test_views_of_one_attempt_are_equal(stage):
+    cell, inside = Cell(), stage.pause()
+
+    @atomic(name="the holder")
+    def hold():
+        cell.value = 1
+        inside.here()
+        return current_transaction()
+
+    holder = stage.start(hold)
+    inside.reached()
+    (seen,), (again,) = access_map().by_transaction, access_map().by_transaction
+    inside.resume()
+    own = holder.result()
+    other = atomically(current_transaction)
+    assert seen is not again
+    assert seen == again == own
+    assert hash(seen) == hash(again) == hash(own)
+    assert not seen != own
+    assert seen != other
+    assert seen not in (None, seen.id, "the holder")
+    assert repr(seen) == f"<Transaction {own.id} of the holder, attempt 1, ended>"
+
+
+def test_a_write_outside_that_is_in_progress_has_no_name(stage, held):
+    stage.start(setattr, held, "value", "outside")
+    stage.until(lambda: len(access_map().by_transaction) == 2)
+    (outside,) = (transaction for transaction in access_map().by_transaction if transaction.id == 0)
+    assert (outside.name, outside.attempt, outside.state) == (None, 0, "active")
 
 
 # --- the access map

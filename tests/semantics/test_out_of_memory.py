@@ -1,8 +1,4 @@
-"""Every allocation of the interpreter's fails once: what was begun is taken back, and the next one works.
-
-`access_map()` and `current_transaction()` are not here: pybind11 makes an object of theirs without asking
-whether there was memory for it.
-"""
+"""Every allocation of the interpreter's fails once: what was begun is taken back, and the next one works."""
 
 from __future__ import annotations
 
@@ -17,12 +13,15 @@ from stmpy import (
     STMCounter,
     STMList,
     STMQueue,
+    access_map,
     atomic,
+    current_transaction,
     in_transaction,
     on_abort,
     on_commit,
     or_else,
     retry,
+    revert_log,
     stats,
 )
 
@@ -126,6 +125,17 @@ def makes_objects(world):
     world.cell.value = Cell(Cell(3))
 
 
+def asks(world):
+    world.cell.value = 3
+    world.cell.beyond_the_layout = 1
+    world.entries.append(7)
+    transaction = current_transaction()
+    (repr(transaction), transaction.state, transaction.reads, transaction.writes, hash(transaction))
+    access_map()
+    revert_log()
+    stats()
+
+
 OPERATIONS = [
     reads_and_writes,
     makes_and_deletes_attributes,
@@ -137,6 +147,7 @@ OPERATIONS = [
     looks,
     is_pickled,
     makes_objects,
+    asks,
 ]
 
 
@@ -168,6 +179,15 @@ def test_a_transaction_without_memory_is_taken_back_and_the_next_one_works(opera
     atomic(reads_and_writes)(world)
 
 
-@pytest.mark.parametrize("operation", [looks, is_pickled, is_reverted, lambda world: stats()])
+@pytest.mark.parametrize("operation", [looks, is_pickled, is_reverted])
 def test_what_is_done_outside_without_memory_changes_nothing(operation):
     run_with_failures(World(), operation)
+
+
+@pytest.mark.parametrize(
+    "ask", [current_transaction, access_map, revert_log, stats], ids=lambda ask: ask.__name__
+)
+def test_what_is_asked_outside_without_memory_is_a_memory_error(ask, held):
+    """Also of a transaction of another thread's."""
+    assert run_with_failures(World(), lambda world: ask()) >= FURTHER
+    assert len(access_map().by_transaction) == 1

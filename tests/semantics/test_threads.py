@@ -19,13 +19,6 @@ def increment(cell):
     cell.value += 1
 
 
-@pytest.fixture
-def one_tier(tier):
-    """For what takes its time, in starting threads, and is the same on both."""
-    if tier == "compiled":
-        pytest.skip("tested on the dynamic tier")
-
-
 def test_a_thousand_threads_that_come_and_go(one_tier):
     cell = Cell(0)
     for _ in range(40):
