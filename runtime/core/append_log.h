@@ -74,6 +74,7 @@ class AppendLog {
     next_.set_release(entry + 1);
   }
 
+  Position start() const { return {first_, first_->entries}; }
   Position position() const { return {current_, next_.get()}; }
   bool empty() const { return next_.get() == first_->entries; }
   bool empty_since(Position start) const { return next_.get() == start.entry; }

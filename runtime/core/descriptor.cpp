@@ -114,6 +114,15 @@ void reset_registry_after_fork() {
   new (&reset_mutex) std::mutex;
 }
 
+// All anew: threads that were ending have no lock of the language's, and may have been in the middle of it.
+void retire_descriptors_of_others(const Descriptor* survivor) {
+  Registry& known = registry();
+  known.unused.clear();
+  for (const auto& descriptor : known.all) {
+    if (descriptor.get() != survivor) known.unused.push_back(descriptor->id);
+  }
+}
+
 Totals statistics() {
   Totals totals = sum();
   const std::lock_guard guard(reset_mutex);

@@ -179,5 +179,7 @@ Descriptor* descriptor_with_thin_id(std::uint64_t thin_id);
 std::vector<Descriptor*> all_descriptors();
 // In the child after a fork: the registry's locks anew.
 void reset_registry_after_fork();
+// ... and every descriptor but the survivor's waits for its next thread.
+void retire_descriptors_of_others(const Descriptor* survivor);
 
 }  // namespace stmpy::core

@@ -5,7 +5,7 @@ namespace stmpy::core {
 
 struct Host {
   // Leaves and re-enters the language's lock around a wait. `attach` may never return (a daemon thread at
-  // shutdown ends there), so neither is called with a lock of the core held or from a destructor.
+  // shutdown stays there), so neither is called with a lock of the core held.
   void* (*detach)();
   void (*attach)(void* token);
   // Runs pending signal handlers (any code); true if one of them raised, which ends the wait.

@@ -77,9 +77,4 @@ void give_back_token(Descriptor& self) {
   token.store(nullptr);
 }
 
-void reset_token_after_fork(const Descriptor* survivor) {
-  Descriptor* holder = token.load();
-  if (holder && holder != survivor && !holder->state().in_progress()) give_back_token(*holder);
-}
-
 }  // namespace stmpy::core

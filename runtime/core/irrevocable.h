@@ -28,7 +28,4 @@ inline void forget_age(Descriptor& self) {
   if (self.age.load(std::memory_order_relaxed) != 0) self.age.store(0, kRelease);
 }
 
-// In the child after a fork: a token that a vanished thread had taken, and not begun with.
-void reset_token_after_fork(const Descriptor* survivor);
-
 }  // namespace stmpy::core

@@ -31,6 +31,33 @@ bool find_pre_image(const Descriptor& owner, const Record& record, const Slot& s
   return found;
 }
 
+// Of a thread that will never run again, wherever it was. Runs no code.
+void finish_attempt(Descriptor& gone) {
+  forget_age(gone);
+  switch (gone.state().state()) {
+    case State::Idle:
+      if (gone.has_token) give_back_token(gone);  // taken, and not begun with
+      break;
+    case State::Committed:
+      finish_commit(gone);
+      break;
+    default:
+      doom(gone);
+      revert(gone);
+  }
+  // It may have been letting go of what attempts before that one had held.
+  gone.first_access.set(gone.accesses.start());
+  gone.first_entry.set(gone.log.start());
+  gone.first_effect = gone.effects.start();
+}
+
+void keep(std::vector<void*>& references, void* reference) {
+  try {
+    references.push_back(reference);
+  } catch (const std::bad_alloc&) {  // it is never released: better than in the middle of this
+  }
+}
+
 }  // namespace
 
 void* committed_value(const Observer&, const Record& record, const Slot& slot) {
@@ -105,25 +132,19 @@ void finish_attempts_after_fork(Descriptor* survivor) {
     descriptor->first_waiter = nullptr;
     descriptor->waiting_for_it = 0;
   }
-  reset_token_after_fork(survivor);
   const std::vector<void*> watched_by_others = reset_watchers_after_fork(survivor);
   finish_attempts_of_others(survivor);
   for (void* object : watched_by_others) host.release(object);
 }
 
 void finish_attempts_of_others(Descriptor* survivor) {
+  std::vector<void*> held;
   for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor == survivor) continue;
-    forget_age(*descriptor);
-    if (!descriptor->state().in_progress()) continue;
-    if (descriptor->state().state() == State::Committed) {
-      finish_commit(*descriptor);
-    } else {
-      doom(*descriptor);
-      revert(*descriptor);
-    }
-    release_references(*descriptor, host.release);
+    finish_attempt(*descriptor);
+    release_references(*descriptor, [&](void* reference) { keep(held, reference); });
   }
+  for (void* reference : held) host.release(reference);
 }
 
 }  // namespace stmpy::core

@@ -25,7 +25,8 @@ struct Seen {
 std::vector<Seen> transactions_in_progress(const Observer& observer);
 
 // In the child after a fork: all locks anew; the attempts of the threads that are gone are finished by their
-// status, COMMITTED forwards, all others reverted. Then their references are released (any code may run).
+// status, COMMITTED forwards, all others reverted. Then, when everything is in order, the references are
+// released that these threads held (any code may run).
 void finish_attempts_after_fork(Descriptor* survivor);
 // Its part that is also for interpreter shutdown: no other thread may ever enter the core again.
 void finish_attempts_of_others(Descriptor* survivor);

@@ -121,11 +121,9 @@ Watch::Woken Watch::wait(Clock::time_point deadline) {
     if (now >= deadline) return Woken::TimedOut;
     if (host.is_alone()) return Woken::Alone;
     schedule(Step::Parking);
-    asleep_ = true;
     void* token = host.detach();
     self_.parker.park(looks ? std::min(deadline, now + signal_period) : deadline);
     host.attach(token);
-    asleep_ = false;
   }
 }
 

@@ -40,9 +40,6 @@ class Watch {
   // Behind the end of the attempt. Changed: a change came, maybe long before. Alone: no other thread will
   // ever run again.
   Woken wait(Clock::time_point deadline);
-  // The thread that it belongs to has ended in its sleep (a daemon at interpreter shutdown): nothing may be
-  // done about it any more.
-  bool is_asleep() const { return asleep_; }
 
   // What is watched; the objects live.
   const std::vector<Watcher>& pairs() const { return watchers_; }
@@ -57,7 +54,6 @@ class Watch {
   std::vector<Watcher> watchers_;
   std::vector<void*> objects_;  // each once
   std::atomic<bool> woken_{false};
-  bool asleep_ = false;
   Watch* next_;
   Watch** place_;
 };

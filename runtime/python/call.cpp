@@ -52,8 +52,7 @@ BetweenAttempts::BetweenAttempts(Thread& thread)
 
 BetweenAttempts::~BetweenAttempts() {
   watch_.reset();  // any code may run
-  thread_.name.set(name_);
-  thread_.call.set(call_);
+  thread_.show_call(name_, call_);
   thread_.deadline_of = std::move(deadline_of_);
   thread_.descriptor.age.store(age_, std::memory_order_relaxed);
   thread_.descriptor.promoted = std::move(promoted_);
@@ -87,7 +86,7 @@ bool BetweenAttempts::wait_for_token(core::Clock::time_point deadline) {
 
 void BetweenAttempts::watch(std::uint64_t turn) {
   try {
-    watch_.reset(new core::Watch(thread_.descriptor, turn));
+    watch_ = std::make_unique<core::Watch>(thread_.descriptor, turn);
   } catch (const std::bad_alloc&) {  // found out when it comes to the wait
   }
 }

@@ -41,13 +41,6 @@ class BetweenAttempts {
   bool wait_for_change(const Options& options, core::Clock::time_point deadline);
 
  private:
-  struct LeaveTable {
-    // A thread that has ended in its sleep has no lock of the language's any more.
-    void operator()(core::Watch* watch) const {
-      if (!watch->is_asleep()) delete watch;
-    }
-  };
-
   Thread& thread_;
   PyObject* const name_;
   const std::uint64_t call_;
@@ -58,7 +51,7 @@ class BetweenAttempts {
   core::RecordSet promoted_;
   TimedCalls timed_calls_;
   Place retry_place_;
-  std::unique_ptr<core::Watch, LeaveTable> watch_;
+  std::unique_ptr<core::Watch> watch_;
 };
 
 // Never: kNoDeadline.
@@ -85,14 +78,12 @@ class OutermostCall {
     self.age.store(0, std::memory_order_relaxed);
     self.promoted.clear();
     self.counters.add(core::Counter::Begun);
-    thread.name.set(options.name);
-    thread.call.set(thread.next_call++ << 20 | self.id);
+    thread.show_call(options.name, thread.next_call++ << 20 | self.id);
   }
   ~OutermostCall() {
     between_.reset();
     core::forget_age(thread_.descriptor);
-    thread_.call.set(0);
-    thread_.name.set(nullptr);
+    thread_.show_call(nullptr, 0);
   }
   OutermostCall(const OutermostCall&) = delete;
   OutermostCall& operator=(const OutermostCall&) = delete;
@@ -101,7 +92,7 @@ class OutermostCall {
   bool begin() {
     if (irrevocable_ && !wait_for_token()) return false;
     between_.reset();
-    thread_.attempt.set(++attempts_);
+    thread_.attempt.set_release(++attempts_);
     thread_.descriptor.deadline = deadline_;
     thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
     thread_.timed_calls.begin_attempt(attempts_ == 1);

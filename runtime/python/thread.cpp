@@ -3,6 +3,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "runtime/core/host.h"
@@ -29,8 +30,7 @@ struct AtThreadExit {
   ~AtThreadExit() {
     Thread* thread = detail::current_thread;
     detail::current_thread = nullptr;
-    // A thread that ends inside of a transaction (a daemon at interpreter shutdown) keeps what it owns for
-    // ever.
+    // Whoever ends a thread inside of a transaction, by pthread_exit(), has it keep what it owns for ever.
     if (thread && !thread->in_transaction()) core::retire_descriptor(thread->descriptor);
   }
 };
@@ -51,16 +51,14 @@ void release(void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); }
 PyObject* after_fork_in_child(PyObject*, PyObject*) {
   new (&threads().mutex) std::mutex;
   Thread* survivor = this_thread_if_any();
-  core::finish_attempts_after_fork(survivor ? &survivor->descriptor : nullptr);
-  // Their callbacks do not run: the threads that would run them are gone.
-  std::vector<std::unique_ptr<Companions>> gone;
+  core::Descriptor* own = survivor ? &survivor->descriptor : nullptr;
+  // What the others were in the middle of. Callbacks do not run: the threads that would run them are gone.
+  std::vector<CallState> gone;
   for (const auto& [descriptor, thread] : threads().by_descriptor) {
-    if (thread != survivor && thread->in_transaction()) {
-      thread->level = 0;
-      gone.push_back(std::move(thread->companions));
-      core::retire_descriptor(thread->descriptor);
-    }
+    if (thread != survivor) gone.push_back(std::exchange<CallState>(*thread, {}));
   }
+  core::retire_descriptors_of_others(own);
+  core::finish_attempts_after_fork(own);
   Py_RETURN_NONE;
 }
 PyMethodDef after_fork_method = {"after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr};

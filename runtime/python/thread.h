@@ -24,13 +24,9 @@ struct Place {
   int line = 0;
 };
 
-struct alignas(64) Thread {
-  core::Descriptor& descriptor;
-
-  std::uint64_t next_call = 1;
-  std::uint64_t last_level = 0;  // no two calls or blocks ever have the same one
-
-  // --- for one call of an outermost atomic function
+// What ends with a call of an outermost atomic function, or with one of its attempts.
+struct CallState {
+  // --- for the call; what is shown changes between attempts only
   std::uint64_t level = 0;             // the innermost call or block that is open; 0 outside
   core::Shown<PyObject*> name;         // of the call; interned
   core::Shown<std::uint64_t> call;     // its serial number; 0 outside
@@ -50,13 +46,22 @@ struct alignas(64) Thread {
 
   // The object whose record the descriptor has claimed; null where it has claimed none.
   Ref claimed_object;
+};
 
-  // --- for the thread
+struct alignas(64) Thread : CallState {
+  core::Descriptor& descriptor;
+
+  std::uint64_t next_call = 1;
+  std::uint64_t last_level = 0;  // no two calls or blocks ever have the same one
   LookupCache lookups;
 
   explicit Thread(core::Descriptor& of) : descriptor(of) {}
   bool in_transaction() const { return level != 0; }
   void open_level() { level = ++last_level; }
+  void show_call(PyObject* its_name, std::uint64_t number) {
+    name.set_release(its_name);
+    call.set_release(number);
+  }
 };
 
 namespace detail {

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 #include "tests/core/support/world.h"
 
@@ -80,6 +81,46 @@ TEST_F(ForkTest, finalisers_of_what_is_given_back_may_run_transactions) {
   EXPECT_EQ(survivor.committed_number(*second), 41);
 }
 
+TEST_F(ForkTest, finalisers_of_what_is_given_back_find_every_attempt_finished) {
+  std::vector<State> seen;
+  auto value = make<Object>(7);
+  value->finaliser = [&] {
+    seen = {vanished.state(), other.state()};
+    EXPECT_EQ(survivor.committed_number(*second), 2);
+  };
+  vanished.start();
+  vanished.write(*thing, std::move(value));
+  other.start();
+  other.write(*second, 6);
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(seen, (std::vector{State::Idle, State::Idle}));
+}
+
+TEST_F(ForkTest, what_an_ended_attempt_was_still_letting_go_of_is_given_back) {
+  auto third = make<Thing>(3);
+  vanished.start();
+  vanished.write(*thing, 5);
+  vanished.read(*second);
+  // Its thread vanishes in a finaliser, in a transaction of that one's.
+  auto value = make<Object>(7);
+  value->finaliser = [&] {
+    vanished.start();
+    vanished.write(*third, 8);
+    finish_attempts_after_fork(&survivor.self);
+  };
+  vanished.write(*third, std::move(value));
+  vanished.abort();
+  EXPECT_EQ(survivor.committed_number(*third), 3);
+  for (const Thing* each : {thing.get(), second.get(), third.get()}) EXPECT_EQ(each->references, 1);
+}
+
+TEST_F(ForkTest, a_token_that_was_taken_and_not_begun_with_is_free) {
+  ASSERT_EQ(take_token(vanished.self), Wait::Ended);
+  finish_attempts_after_fork(&survivor.self);
+  ASSERT_EQ(take_token(survivor.self), Wait::Ended);
+  give_back_token(survivor.self);
+}
+
 // The child of a thread that forks between another one's replay and its release: nothing is replayed twice.
 TEST_F(ForkTest, an_attempt_whose_log_was_replayed_already_is_not_replayed_again) {
   static ForkTest* test;
@@ -111,9 +152,15 @@ TEST_F(ForkTest, a_real_child_goes_on_and_its_parent_too) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     finish_attempts_after_fork(&survivor.self);
+    retire_descriptors_of_others(&survivor.self);
     const bool reverted = survivor.committed_number(*thing) == 1;
     survivor.call([&] { survivor.write(*thing, 9); });
-    _exit(reverted && survivor.committed_number(*thing) == 9 ? 0 : 1);
+    // New threads get what those that are gone had, each one.
+    Thread first, next;
+    const bool apart =
+        &first.self != &next.self && &first.self != &survivor.self && &next.self != &survivor.self;
+    const bool again = first.self.id <= 3 && next.self.id <= 3;
+    _exit(reverted && apart && again && survivor.committed_number(*thing) == 9 ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
