@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import _thread
+import ctypes
 import gc
+import random
 import subprocess
 import sys
 import threading
 
 import pytest
-from cells import Cell
+from cells import Cell, Reverted
 from stage import PATIENCE
 
-from stmpy import atomic, current_transaction, in_transaction
+from stmpy import (
+    STMQueue,
+    access_map,
+    atomic,
+    check,
+    current_transaction,
+    in_transaction,
+    on_commit,
+    or_else,
+    retry,
+    stats,
+)
 
 
 @atomic
@@ -77,6 +91,156 @@ def test_a_thread_that_ends_by_an_exception_leaves_nothing_behind(stage):
         task.result()
     increment(cell)
     assert cell.value == 1
+
+
+@pytest.mark.parametrize("leave", [sys.exit, _thread.exit, lambda: (_ for _ in ()).throw(GeneratorExit)])
+def test_a_thread_that_ends_inside_of_a_transaction_leaves_nothing_behind(stage, leave):
+    cell, seen = Cell(0), []
+
+    @atomic
+    def nested():
+        cell.other = 1
+        leave()
+
+    @atomic
+    def end():
+        cell.value = 1
+        nested()
+
+    def run():
+        try:
+            end()
+        finally:
+            seen.append(in_transaction())
+
+    task = stage.start(run)
+    with pytest.raises((SystemExit, GeneratorExit)):
+        task.result()
+    assert seen == [False]
+    assert (cell.value, cell.other) == (0, 0)
+    assert access_map().by_transaction == {}
+
+
+class Killed(Exception):
+    """Raised in a thread by another one."""
+
+
+def kill(task, exception):
+    ident = ctypes.c_ulong(task.thread.ident)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(exception)) == 1
+
+
+@pytest.mark.parametrize("exception", [Killed, SystemExit, KeyboardInterrupt])
+def test_an_exception_that_another_thread_raises_in_one_releases_everything(stage, tier, exception):
+    """Wherever it comes: in a body, in a wait, in the code of a block around it, behind the commit."""
+    accounts, queue, enough = [Cell(100) for _ in range(4)], STMQueue(maxsize=2), threading.Event()
+
+    @atomic
+    def transfer(source, target):
+        on_commit(int)
+        source.value -= 1
+        target.value += 1
+
+    def transfer_in_a_block(source, target):
+        with atomic():
+            transfer(source, target)
+            source.other += 1
+
+    @atomic
+    def transfer_back(source, target):
+        transfer(source, target)
+        raise Reverted
+
+    def reverts(source, target):
+        try:
+            transfer_back(source, target)
+        except Reverted:
+            pass
+
+    @atomic
+    def chooses(source, target):
+        or_else(lambda: check(source.value > target.value), lambda: transfer(source, target))
+
+    deeds = [transfer, reverts, chooses, atomic(irrevocable=True)(transfer)]
+    if tier == "compiled":
+        deeds.append(transfer_in_a_block)
+
+    def until_enough(deed):
+        while not enough.is_set():
+            try:
+                while not enough.is_set():
+                    deed()
+            except (Killed, SystemExit, KeyboardInterrupt):
+                pass
+        return in_transaction()
+
+    def put():
+        queue.put(None, timeout=PATIENCE)
+
+    def get():
+        queue.get(timeout=PATIENCE)
+
+    def act():
+        random.choice(deeds)(*random.sample(accounts, 2))
+
+    workers = [stage.start(until_enough, act) for _ in range(3)]
+    workers += [stage.start(until_enough, deed) for deed in (put, get)]
+    pause = threading.Event()
+    for number in range(KILLS):
+        kill(workers[number % len(workers)], exception)
+        pause.wait(random.random() / 500)
+    pause.wait(0.1)
+    enough.set()
+    stage.until(lambda: feed(queue) and not any(worker.is_running() for worker in workers))
+    assert [worker.result() for worker in workers] == [False] * len(workers)
+    assert access_map().by_transaction == {}
+    assert atomic(irrevocable=True)(lambda: sum(account.value for account in accounts))() == 400
+
+
+KILLS = 300
+
+
+def feed(queue):
+    """Lets whoever still waits for an item or for room go on."""
+    if queue.full():
+        queue.get_nowait()
+    elif queue.empty():
+        queue.put_nowait(None)
+    return True
+
+
+def test_an_exception_that_another_thread_raises_in_a_wait_comes_behind_it(stage, held):
+    """As in a wait for a lock."""
+    woken, mine = Cell(0), Cell(0)
+
+    @atomic
+    def waits_in_place():
+        return held.value
+
+    @atomic
+    def waits_between_attempts():
+        mine.value += 1
+        return held.value
+
+    @atomic
+    def waits_for_a_change():
+        mine.other
+        return woken.value or retry()
+
+    before = stats()
+    tasks = [stage.start(wait) for wait in (waits_in_place, waits_between_attempts, waits_for_a_change)]
+    stage.until(lambda: stats().aborted_by_conflict > before.aborted_by_conflict)
+    stage.until(lambda: stats().retries > before.retries and len(access_map().by_transaction) == 2)
+    for task in tasks:
+        kill(task, Killed)
+    assert all(task.is_running() for task in tasks)
+    held.resume()
+    woken.value = 1
+    for task in tasks:
+        with pytest.raises(Killed):
+            task.result()
+    assert mine.value == 0
+    stage.until(lambda: access_map().by_transaction == {})
 
 
 def test_a_thread_started_inside_is_outside(stage):
