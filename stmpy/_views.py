@@ -127,6 +127,18 @@ class Statistics:
     """How often a thread slept until another transaction had ended."""
     seconds_waited: float
     """How long they slept altogether."""
+    longest_wait: float
+    """The longest of these sleeps, in seconds."""
+    most_attempts: int
+    """The attempts of the call that needed most. Those that waited in `retry()` are not among them."""
+    aborted_by_senior: int
+    """Those of `aborted_by_conflict` that had to yield to an older call. All others gave up by themselves."""
+    failed_upgrades: int
+    """Attempts that gave up because another transaction held what they had read and came to write."""
+    timeouts: int
+    """Calls that raised `TransactionTimeout`, timeouts of an `STMQueue` in them."""
+    irrevocable: int
+    """Attempts that were irrevocable."""
 
 
 def stats() -> Statistics:

@@ -31,7 +31,10 @@ void promote(Descriptor& self, Record& record) {
 }
 
 Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
-  if (refusal.of_upgrade) promote(self, record);
+  if (refusal.of_upgrade) {
+    promote(self, record);
+    self.counters.add(Counter::FailedUpgrades);
+  }
   draw_age(self);
   self.blocker = refusal.by;
   doom(self);

@@ -59,9 +59,10 @@ void back_off(Descriptor& self) {
 }
 
 void count_wait(Descriptor& self, Clock::time_point start) {
+  const auto nanoseconds = static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count());
   self.counters.add(Counter::Waits);
-  self.counters.add(Counter::NanosecondsWaited,
-                    static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count()));
+  self.counters.add(Counter::NanosecondsWaited, nanoseconds);
+  self.counters.reach(Peak::NanosecondsWaited, nanoseconds);
 }
 
 }  // namespace stmpy::core

@@ -50,6 +50,9 @@ Totals sum() {
     for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
       totals.values[counter] += descriptor->counters.get(static_cast<Counter>(counter));
     }
+    for (int peak = 0; peak < static_cast<int>(Peak::Count); ++peak) {
+      totals.peaks[peak] = std::max(totals.peaks[peak], descriptor->counters.get(static_cast<Peak>(peak)));
+    }
   }
   return totals;
 }
@@ -136,6 +139,7 @@ void reset_statistics() {
   const Totals now = sum();
   const std::lock_guard guard(reset_mutex);
   forgotten = now;
+  for (Descriptor* descriptor : all_descriptors()) descriptor->counters.reset_peaks();
 }
 
 }  // namespace stmpy::core

@@ -69,6 +69,7 @@ void become_irrevocable(Descriptor& self) {
   // It holds nothing yet, so that nobody dooms it.
   std::uint64_t status = self.status.load();
   self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Irrevocable).bits);
+  self.counters.add(Counter::Irrevocable);
 }
 
 void give_back_token(Descriptor& self) {

@@ -41,6 +41,7 @@ bool wait_for_token(Thread& thread) {
       case core::Wait::Ended:
         return true;
       case core::Wait::TimedOut:
+        count_timeout();
         PyErr_Format(errors::transaction_timeout,
                      "%U waited longer than its timeout allows to become irrevocable; nothing was changed",
                      thread.name.get());
@@ -55,6 +56,7 @@ bool wait_for_token(Thread& thread) {
 }
 
 void raise_timeout(PyObject* function_name) {
+  count_timeout();
   PyErr_Format(errors::transaction_timeout,
                "%U waited longer than its timeout allows for another transaction to end; nothing was changed",
                function_name);

@@ -130,7 +130,11 @@ TakenBack OutermostCall::take_back(PyObject* exception) {
   self.counters.add(waits_for_change_ ? Counter::Retries
                     : aborted         ? Counter::AbortedByConflict
                                       : Counter::AbortedByException);
-  if (aborted && !waits_for_change_) core::draw_age(self);
+  if (aborted && !waits_for_change_) {
+    core::draw_age(self);
+    const bool by_itself = self.blocker || thread_.timed_out || thread_.needs_token;
+    if (!by_itself) self.counters.add(Counter::AbortedBySenior);
+  }
   between_.emplace(thread_);
   if (waits_for_change_) {
     ++retries_;

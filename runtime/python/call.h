@@ -93,6 +93,7 @@ class OutermostCall {
     if (irrevocable_ && !wait_for_token()) return false;
     between_.reset();
     thread_.attempt.set_release(++attempts_);
+    if (attempts_ > 1) thread_.descriptor.counters.reach(core::Peak::Attempts, attempts_ - retries_);
     thread_.descriptor.deadline = deadline_;
     thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
     thread_.timed_calls.begin_attempt(attempts_ == 1);

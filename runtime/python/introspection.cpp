@@ -1,5 +1,6 @@
 #include "runtime/python/introspection.h"
 
+#include <algorithm>
 #include <new>
 #include <vector>
 
@@ -151,21 +152,30 @@ PyObject* revert_log(PyObject*, PyObject* missing) {
 }
 
 PyObject* statistics(PyObject*, PyObject*) {
-  using core::Counter;
+  using core::Counter, core::Peak;
   try {
     const core::Totals totals = core::statistics();
     const auto count = [&](Counter counter) { return static_cast<unsigned long long>(totals[counter]); };
-    return Py_BuildValue("{sK,sK,sK,sK,sK,sK,sK,sK,sd}",                                  //
-                         "begun", count(Counter::Begun),                                  //
-                         "committed", count(Counter::Committed),                          //
-                         "attempts", count(Counter::Attempts),                            //
-                         "aborted_by_conflict", count(Counter::AbortedByConflict),        //
-                         "aborted_by_exception", count(Counter::AbortedByException),      //
-                         "nested_reverts", count(Counter::NestedReverts),                 //
-                         "retries", count(Counter::Retries),                              //
-                         "waits", count(Counter::Waits),                                  //
-                         "seconds_waited",                                                //
-                         static_cast<double>(totals[Counter::NanosecondsWaited]) / 1e9);  //
+    const auto seconds = [](std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; };
+    // Noted from a call's second attempt on.
+    const auto most_attempts = static_cast<unsigned long long>(
+        std::max(totals[Peak::Attempts], std::min<std::uint64_t>(totals[Counter::Begun], 1)));
+    return Py_BuildValue("{sK,sK,sK,sK,sK,sK,sK,sK,sd,sd,sK,sK,sK,sK,sK}",               //
+                         "begun", count(Counter::Begun),                                 //
+                         "committed", count(Counter::Committed),                         //
+                         "attempts", count(Counter::Attempts),                           //
+                         "aborted_by_conflict", count(Counter::AbortedByConflict),       //
+                         "aborted_by_exception", count(Counter::AbortedByException),     //
+                         "nested_reverts", count(Counter::NestedReverts),                //
+                         "retries", count(Counter::Retries),                             //
+                         "waits", count(Counter::Waits),                                 //
+                         "seconds_waited", seconds(totals[Counter::NanosecondsWaited]),  //
+                         "longest_wait", seconds(totals[Peak::NanosecondsWaited]),       //
+                         "most_attempts", most_attempts,                                 //
+                         "aborted_by_senior", count(Counter::AbortedBySenior),           //
+                         "failed_upgrades", count(Counter::FailedUpgrades),              //
+                         "timeouts", count(Counter::Timeouts),                           //
+                         "irrevocable", count(Counter::Irrevocable));
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }

@@ -61,6 +61,7 @@ void raise_timeout(PyObject* function_name, const Place& place, const std::vecto
   const Ref awaited = describe(pairs);
   const Ref where = awaited ? describe(place) : Ref();
   if (!where) return;
+  count_timeout();
   PyErr_Format(errors::transaction_timeout,
                "%U waited longer than its timeout allows for a change of %U (%U); nothing was changed",
                function_name, awaited.get(), where.get());

@@ -78,6 +78,11 @@ inline Thread* this_thread() {
 // Null where this thread has never touched an STMObject.
 inline Thread* this_thread_if_any() { return detail::current_thread; }
 
+// For the statistics: a call that raises TransactionTimeout.
+inline void count_timeout() {
+  if (Thread* thread = this_thread_if_any()) thread->descriptor.counters.add(core::Counter::Timeouts);
+}
+
 // The Thread of a descriptor; null for one that has had no Python thread yet.
 Thread* thread_of(const core::Descriptor& descriptor);
 

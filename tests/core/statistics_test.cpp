@@ -58,5 +58,18 @@ TEST_F(StatisticsTest, begins_anew_at_a_reset) {
   EXPECT_EQ(statistics()[Counter::Begun], 3U);
 }
 
+TEST_F(StatisticsTest, the_peak_of_all_threads_begins_anew_at_a_reset) {
+  Thread other;
+  reset_statistics();
+  thread.self.counters.reach(Peak::Attempts, 3);
+  thread.self.counters.reach(Peak::Attempts, 2);
+  other.self.counters.reach(Peak::Attempts, 5);
+  EXPECT_EQ(statistics()[Peak::Attempts], 5U);
+  reset_statistics();
+  EXPECT_EQ(statistics()[Peak::Attempts], 0U);
+  thread.self.counters.reach(Peak::Attempts, 1);
+  EXPECT_EQ(statistics()[Peak::Attempts], 1U);
+}
+
 }  // namespace
 }  // namespace stmpy::core::test

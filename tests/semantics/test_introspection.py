@@ -8,7 +8,7 @@ import pickle
 import threading
 
 import pytest
-from cells import Cell, Reverted
+from cells import Cell
 from stage import PATIENCE
 
 from stmpy import (
@@ -16,10 +16,8 @@ from stmpy import (
     Transaction,
     access_map,
     atomic,
-    atomically,
     current_transaction,
     in_transaction,
-    reset_stats,
     revert_log,
     stats,
 )
@@ -365,64 +363,3 @@ def test_missing_is_one_false_value():
     assert not MISSING
     assert pickle.loads(pickle.dumps(MISSING)) is MISSING
     assert type(MISSING)() is MISSING
-
-
-# --- statistics
-
-
-def test_statistics_count_what_happened():
-    cell = Cell()
-
-    @atomic
-    def change(fail):
-        cell.value = 1
-        if fail:
-            raise Reverted
-
-    before = stats()
-    change(False)
-    with pytest.raises(Reverted):
-        change(True)
-
-    @atomic
-    def outer():
-        with pytest.raises(Reverted):
-            change(True)
-
-    outer()
-    after = stats()
-    assert after.begun - before.begun == 3
-    assert after.attempts - before.attempts == 3
-    assert after.committed - before.committed == 2
-    assert after.aborted_by_exception - before.aborted_by_exception == 1
-    assert after.nested_reverts - before.nested_reverts == 1
-    assert after.aborted_by_conflict == before.aborted_by_conflict
-
-
-def test_statistics_count_waits(stage):
-    cell, inside = Cell(), stage.pause()
-
-    @atomic
-    def hold():
-        cell.value = 1
-        inside.here()
-
-    before = stats()
-    holder = stage.start(hold)
-    inside.reached()
-    waiter = stage.start(atomic(lambda: cell.value))
-    stage.until(lambda: len(access_map().by_transaction) == 2)
-    inside.resume()
-    holder.result()
-    waiter.result()
-    assert stats().waits - before.waits <= 1
-    assert stats().seconds_waited >= before.seconds_waited
-
-
-def test_statistics_start_again_at_zero():
-    atomically(lambda: None)
-    assert stats().begun > 0
-    reset_stats()
-    assert (stats().begun, stats().committed, stats().seconds_waited) == (0, 0, 0)
-    atomically(lambda: None)
-    assert stats().begun == 1
