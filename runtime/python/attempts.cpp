@@ -35,7 +35,7 @@ bool revert_attempt(Thread& thread) {
   return quiet;
 }
 
-bool wait_for_token(Thread& thread) {
+bool wait_for_token(Thread& thread, PyObject* function_name) {
   try {
     switch (core::take_token(thread.descriptor)) {
       case core::Wait::Ended:
@@ -44,7 +44,7 @@ bool wait_for_token(Thread& thread) {
         count_timeout();
         PyErr_Format(errors::transaction_timeout,
                      "%U waited longer than its timeout allows to become irrevocable; nothing was changed",
-                     thread.name.get());
+                     function_name);
         break;
       default:
         break;

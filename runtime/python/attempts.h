@@ -12,8 +12,9 @@ inline void begin_attempt(Thread& thread) {
   thread.open_level();
   core::begin(thread.descriptor);
 }
-// Between two attempts: waits until an irrevocable one may begin. False with an exception.
-bool wait_for_token(Thread& thread);
+// Between two attempts: waits until an irrevocable one may begin. `function_name` is whose the deadline is.
+// False with an exception.
+bool wait_for_token(Thread& thread, PyObject* function_name);
 // The attempt that has just begun is irrevocable, and no deadline is for it.
 inline void become_irrevocable(Thread& thread) {
   core::become_irrevocable(thread.descriptor);
@@ -75,7 +76,7 @@ bool in_one_transaction(Thread& thread, Body body) {
   thread.descriptor.promoted.clear();
   const EndOfCall end_of_call(thread);
   for (bool irrevocable = false;;) {
-    if (irrevocable && !wait_for_token(thread)) return false;
+    if (irrevocable && !wait_for_token(thread, thread.name.get())) return false;
     begin_attempt(thread);
     if (irrevocable) become_irrevocable(thread);
     if (run()) {

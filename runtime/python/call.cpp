@@ -77,9 +77,9 @@ bool BetweenAttempts::wait() {
   return false;
 }
 
-bool BetweenAttempts::wait_for_token(core::Clock::time_point deadline) {
-  thread_.descriptor.deadline = deadline;
-  if (!stmpy::wait_for_token(thread_)) return false;
+bool BetweenAttempts::wait_for_token() {
+  thread_.descriptor.deadline = deadline_;
+  if (!stmpy::wait_for_token(thread_, name_of_deadline())) return false;
   age_ = core::kOldest;
   return true;
 }
@@ -91,7 +91,8 @@ void BetweenAttempts::watch(std::uint64_t turn) {
   }
 }
 
-bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_point deadline) {
+bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_point deadline,
+                                      bool& overdue) {
   using Woken = core::Watch::Woken;
   if (!watch_) {
     PyErr_NoMemory();
@@ -106,7 +107,8 @@ bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_
   }
   const core::Clock::time_point nested_deadline = timed_calls_.next_deadline();
   core::forget_age(thread_.descriptor);  // whoever waits for older calls does not wait for this one
-  const Woken woken = watch_->wait(std::min(deadline, nested_deadline));
+  const Woken woken = overdue ? Woken::TimedOut : watch_->wait(std::min(deadline, nested_deadline));
+  overdue = deadline != core::kNoDeadline && core::Clock::now() >= deadline;
   if (woken == Woken::TimedOut && deadline <= nested_deadline)
     raise_retry_timeout(options.name, retry_place_, watch_->pairs());
   if (woken == Woken::Alone)
@@ -154,7 +156,7 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
     return false;
   }
   if (waits_for_change_)
-    return arguments.can_run_again(options_.name) && between_->wait_for_change(options_, deadline_);
+    return arguments.can_run_again(options_.name) && between_->wait_for_change(options_, deadline_, overdue_);
   const std::uint64_t aborts = attempts_ - retries_;
   if (options_.max_attempts != 0 && !irrevocable_ && aborts >= options_.max_attempts) {
     PyErr_Format(errors::too_many_attempts,
@@ -162,8 +164,19 @@ bool OutermostCall::wait_for_turn(const ConsumableArguments& arguments) {
                  options_.name, static_cast<unsigned long long>(aborts));
     return false;
   }
-  return arguments.can_run_again(options_.name) && between_->wait();
+  return arguments.can_run_again(options_.name) && (irrevocable_ || between_->wait());
 }
+
+namespace {
+
+// For what follows, if that is before the deadline that there is.
+void tighten_deadline(Thread& thread, const Options& options, core::Clock::time_point own) {
+  if (own >= thread.descriptor.deadline) return;
+  thread.descriptor.deadline = own;
+  thread.deadline_of = Ref::borrow(options.name);
+}
+
+}  // namespace
 
 bool may_nest(Thread& thread, const Options& options) {
   if (must_abort(thread)) {
@@ -177,6 +190,7 @@ bool may_nest(Thread& thread, const Options& options) {
   if (!options.irrevocable || thread.retrying || thread.descriptor.state().state() != core::State::Active)
     return true;
   thread.needs_token = true;
+  tighten_deadline(thread, options, deadline_of(options));  // it is for the wait for the token
   core::doom(thread.descriptor);
   raise_abort(thread);
   return false;
@@ -191,12 +205,9 @@ NestedCall::NestedCall(Thread& thread, const Options& options)
       has_timeout_(options.timeout >= 0 && !core::is_irrevocable(thread.descriptor)) {
   core::Descriptor& self = thread.descriptor;
   if (has_timeout_) {
-    const auto own =
-        thread.timed_calls.begin(options.name, options.timeout, deadline_of(options), thread.last_level + 1);
-    if (own < deadline_around_) {
-      self.deadline = own;
-      thread.deadline_of = Ref::borrow(options.name);
-    }
+    tighten_deadline(
+        thread, options,
+        thread.timed_calls.begin(options.name, options.timeout, deadline_of(options), thread.last_level + 1));
   }
   core::set_exclusive(self, exclusive_around_ || options.exclusive);
   savepoint_ = core::open_savepoint(self);

@@ -28,19 +28,22 @@ class BetweenAttempts {
   BetweenAttempts& operator=(const BetweenAttempts&) = delete;
 
   bool timed_out() const { return timed_out_; }
-  void raise_timeout() const { stmpy::raise_timeout(deadline_of_ ? deadline_of_.get() : name_); }
+  void raise_timeout() const { stmpy::raise_timeout(name_of_deadline()); }
   // Until whoever was in the way has ended. False with an exception.
   bool wait();
 
   // Until the next attempt may be irrevocable. False with an exception.
-  bool wait_for_token(core::Clock::time_point deadline);
+  bool wait_for_token();
 
   // In front of the revert: the call is to wait for a change of what the attempt has read.
   void watch(std::uint64_t turn);
-  // Until that has come. False with an exception.
-  bool wait_for_change(const Options& options, core::Clock::time_point deadline);
+  // Until that has come. False with an exception. `overdue`: it came when the call's time was up, so that the
+  // next attempt is the last.
+  bool wait_for_change(const Options& options, core::Clock::time_point deadline, bool& overdue);
 
  private:
+  PyObject* name_of_deadline() const { return deadline_of_ ? deadline_of_.get() : name_; }
+
   Thread& thread_;
   PyObject* const name_;
   const std::uint64_t call_;
@@ -94,8 +97,7 @@ class OutermostCall {
     between_.reset();
     thread_.attempt.set_release(++attempts_);
     if (attempts_ > 1) thread_.descriptor.counters.reach(core::Peak::Attempts, attempts_ - retries_);
-    thread_.descriptor.deadline = deadline_;
-    thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
+    set_own_deadline();
     thread_.timed_calls.begin_attempt(attempts_ == 1);
     begin_attempt(thread_);
     if (irrevocable_) become_irrevocable(thread_);
@@ -111,9 +113,16 @@ class OutermostCall {
   bool wait_for_turn(const ConsumableArguments& arguments);
 
  private:
+  void set_own_deadline() {
+    thread_.descriptor.deadline = deadline_;
+    thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
+  }
   bool wait_for_token() {
-    if (!between_) between_.emplace(thread_);
-    return between_->wait_for_token(deadline_);
+    if (!between_) {
+      set_own_deadline();
+      between_.emplace(thread_);
+    }
+    return between_->wait_for_token();
   }
 
   Thread& thread_;
@@ -124,6 +133,7 @@ class OutermostCall {
   std::uint64_t turn_ = 0;     // since when it waits there: drawn at the first one
   bool irrevocable_;           // from the next attempt on
   bool waits_for_change_ = false;
+  bool overdue_ = false;
   std::optional<BetweenAttempts> between_;
 };
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 
 import pytest
 from cells import Cell
+from stage import PATIENCE
 
 from stmpy import (
+    STMQueue,
     TooManyAttempts,
     TransactionError,
     TransactionTimeout,
     atomic,
+    check,
     in_transaction,
+    on_abort,
     stats,
 )
 
@@ -165,6 +170,119 @@ def test_the_timeout_is_for_the_whole_call_not_for_each_wait(stage):
     assert mine.value == 0
 
 
+def test_a_wait_for_a_victim_that_is_blocked_in_foreign_code_ends_with_the_timeout(stage, rival):
+    cell, mine, inside, states = Cell("old"), Cell(1), stage.pause(), []
+
+    @atomic
+    def young():
+        cell.value = "new"
+        inside.here()
+
+    @atomic(timeout=1)
+    def old():
+        mine.value = 2
+        rival.meet()  # from here on it is older
+        states.append("at the victim")
+        cell.value = "unreachable"
+
+    victim = stage.start(young)
+    inside.reached()
+    with pytest.raises(TransactionTimeout, match="old waited"):
+        old()
+    assert states[0] == "at the victim"
+    assert mine.value == 1
+    inside.resume()
+    victim.result()
+    assert cell.value == "new"
+
+
+def test_the_time_of_a_nested_irrevocable_call_is_for_the_wait_for_its_turn(stage):
+    mine, inside, runs = Cell(1), stage.pause(), []
+
+    @atomic(irrevocable=True)
+    def hold():
+        inside.here()
+
+    @atomic(irrevocable=True, timeout=0.02)
+    def certain():
+        runs.append("certain")
+
+    @atomic(timeout=1000)
+    def outer():
+        mine.value = 2
+        certain()
+
+    holder = stage.start(hold)
+    inside.reached()
+    with pytest.raises(TransactionTimeout, match=r"certain waited .* irrevocable"):
+        outer()
+    assert (runs, mine.value) == ([], 1)
+    inside.resume()
+    holder.result()
+    outer()
+    assert (runs, mine.value) == (["certain"], 2)
+
+
+def test_no_time_is_needed_for_a_turn_that_nobody_else_has():
+    @atomic(irrevocable=True, timeout=0)
+    def certain():
+        return "done"
+
+    assert certain() == "done"
+    assert atomic(lambda: certain())() == "done"
+
+
+def test_a_retry_that_is_woken_each_time_ends_with_the_timeout():
+    cell, start = Cell(0), time.monotonic()
+
+    def change():
+        cell.value += 1
+
+    @atomic(timeout=0.02)
+    def wait():
+        assert elapsed(start) < PATIENCE
+        on_abort(change)  # before the sleep begins
+        check(cell.value < 0)
+
+    with pytest.raises(TransactionTimeout, match=r"wait waited .* change of Cell\.value"):
+        wait()
+    assert cell.value > 1
+
+
+OPERATIONS = {
+    queue.Empty: (STMQueue.get, lambda made, **timeout: made.get(**timeout)),
+    queue.Full: (lambda made: made.put("first"), lambda made, **timeout: made.put("second", **timeout)),
+}
+
+
+@pytest.mark.parametrize("failure", OPERATIONS)
+def test_the_timeout_of_a_queue_is_for_its_conflicts_too(stage, failure):
+    """Another transaction gets an item, or puts one, and goes on for long."""
+    hold, wait = OPERATIONS[failure]
+    made, mine, inside = STMQueue(10), Cell(1), stage.pause()
+    made.put("there")
+
+    @atomic
+    def other():
+        hold(made)
+        inside.here()
+
+    @atomic
+    def work():
+        mine.value = 2
+        wait(made, timeout=0.02)
+
+    holder = stage.start(other)
+    inside.reached()
+    with pytest.raises(failure):
+        wait(made, timeout=0.02)
+    with pytest.raises(TransactionTimeout, match=r"STMQueue\.\w+ waited .* nothing was changed"):
+        work()
+    assert mine.value == 1
+    inside.resume()
+    holder.result()
+
+
 def test_a_timeout_does_not_cancel_a_body_that_has_finished():
     cell, clock = Cell(0), time.monotonic()
 
@@ -180,7 +298,7 @@ def test_a_timeout_does_not_cancel_a_body_that_has_finished():
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_after_max_attempts_the_call_ends(stage, limit):
-    mine, runs = Cell(0), []
+    mine, runs, aborted = Cell(0), [], []
     cells, pauses = [Cell() for _ in range(limit)], [stage.pause() for _ in range(limit)]
 
     def hold(cell, inside):
@@ -194,14 +312,15 @@ def test_after_max_attempts_the_call_ends(stage, limit):
     @atomic(max_attempts=limit)
     def try_it():
         runs.append(1)
+        on_abort(aborted.append, 1)
         mine.value += 1
         for cell in cells:
             cell.value
 
-    before = stats().aborted_by_conflict
     task = stage.start(try_it)
     for number, inside in enumerate(pauses, start=1):
-        stage.until(lambda count=number: stats().aborted_by_conflict == before + count)
+        # Its own aborts: a holder that it made yield counts one of its own when it is resumed.
+        stage.until(lambda count=number: len(aborted) == count)
         if number < limit:
             inside.resume()
     message = rf"try_it was aborted {limit} times, as often as max_attempts allows; nothing was changed"

@@ -74,11 +74,11 @@ template <class Operation>
 PyObject* run(PyObject* self, PyObject* item, bool block, double timeout) {
   Thread* const thread = this_thread();
   if (!thread) return nullptr;
+  if (block && timeout > 0) return wait_in_a_call<Operation>(self, item, timeout);
   PyObject* const result = Operation::once(*thread, self, item);
   if (result || PyErr_Occurred()) return result;
   if (!block || timeout == 0) return raise_of_queue(Operation::kFailure);
-  if (timeout < 0 && thread->in_transaction()) return raise_retry();
-  return wait_in_a_call<Operation>(self, item, timeout);
+  return thread->in_transaction() ? raise_retry() : wait_in_a_call<Operation>(self, item, timeout);
 }
 
 bool to_timeout(PyObject* given, bool block, double& timeout) {
