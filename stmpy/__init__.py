@@ -46,6 +46,7 @@ from stmpy._warnings import CompilerWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from stmpy._stalls import Stall, StallWatch, watch_stalls
     from stmpy._views import MISSING, AccessMap, Statistics, access_map, revert_log, stats
 
 __all__ = [
@@ -60,6 +61,8 @@ __all__ = [
     "STMObject",
     "STMQueue",
     "STMSet",
+    "Stall",
+    "StallWatch",
     "Statistics",
     "TooManyAttempts",
     "Transaction",
@@ -84,6 +87,7 @@ __all__ = [
     "revert_log",
     "stats",
     "unrecorded",
+    "watch_stalls",
 ]
 
 
@@ -92,6 +96,8 @@ def __getattr__(name: str) -> object:
     # standard library than all the rest. So is the extension of IPython.
     if name in ("load_ipython_extension", "unload_ipython_extension"):
         from stmpy import _ipython as home
+    elif name in ("Stall", "StallWatch", "watch_stalls"):
+        from stmpy import _stalls as home  # type: ignore[no-redef]
     elif name in __all__:
         from stmpy import _views as home  # type: ignore[no-redef]
     else:

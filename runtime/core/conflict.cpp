@@ -9,6 +9,7 @@
 #include "runtime/core/host.h"
 #include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
+#include "runtime/core/waits.h"
 
 namespace stmpy::core {
 namespace {
@@ -36,7 +37,7 @@ Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
     self.counters.add(Counter::FailedUpgrades);
   }
   draw_age(self);
-  self.blocker = refusal.by;
+  self.blocker = {refusal.by, &record};
   doom(self);
   return Outcome::Aborted;
 }
@@ -72,6 +73,12 @@ Outcome after(Wait wait) {
   return Outcome::Again;
 }
 
+Wait wait_here(Descriptor& self, const Record& record, const Attempt& of,
+               Clock::time_point patience = kNoDeadline) {
+  const ShowAwaiting shown(self, of, &record);
+  return wait_for_end(self, of, true, patience);
+}
+
 // Rule 1: a requester that holds nothing waits for the end of who is in its way.
 Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal& refusal) {
   if (self.lost_races < kLostRaces && refusal.by) {
@@ -88,7 +95,7 @@ Outcome wait_in_place(Descriptor& self, Record& record, Mode mode, const Refusal
   } else if (is_write(mode) || self.age.load(std::memory_order_relaxed) != 0) {
     if (record.set_claim(self) != Claim::Set) return Outcome::Again;
   }
-  return after(wait_for_end(self, refusal.by, true));
+  return after(wait_here(self, record, refusal.by));
 }
 
 // Who ends without waiting for anybody: anyone may wait in place for it.
@@ -157,7 +164,7 @@ std::optional<Outcome> outlast(Descriptor& self, Record& record, Mode mode, cons
   } else {
     tires(self);
   }
-  const Wait wait = wait_for_end(self, refusal.by, true, Clock::now() + kPatience);
+  const Wait wait = wait_here(self, record, refusal.by, Clock::now() + kPatience);
   return wait == Wait::LostPatience ? std::nullopt : std::optional(after(wait));
 }
 
@@ -168,7 +175,7 @@ Outcome insist(Descriptor& self, Record& record, Mode mode, const Refusal& refus
     return Outcome::Again;
   doom_all(self, record.excluders(self, mode));
   schedule(Step::Doomed);
-  return after(wait_for_end(self, refusal.by, true));
+  return after(wait_here(self, record, refusal.by));
 }
 
 // Registered among those who sleep until `of` has ended, for as long as this lives.

@@ -92,6 +92,55 @@ struct Sleeper {
 
 class Watch;
 
+// A wait that goes on.
+struct Awaiting {
+  std::uint64_t number = 0;  // from 1; no two waits of a descriptor have the same one
+  Clock::time_point since;
+  Attempt whom;                // not in progress, where it waits for a call that is between two attempts
+  const Record* at = nullptr;  // where it met it: to be compared, not looked at; null: it wants the token
+};
+
+// For who looks on (waits.h).
+class ShownAwaiting {
+ public:
+  // The owner's.
+  void set(const Awaiting& awaiting) {
+    const std::uint64_t changing = version_.get() | 1;
+    version_.set(changing);
+    number_.set_release(awaiting.number);
+    since_.set_release(awaiting.since);
+    whom_.set_release(awaiting.whom.descriptor);
+    generation_.set_release(awaiting.whom.generation);
+    at_.set_release(awaiting.at);
+    version_.set_release(changing + 1);
+  }
+  // By any thread: as of one instant. The number 0: there is none, or it is just changing.
+  Awaiting get() const {
+    const std::uint64_t version = version_.get_acquire();
+    const Awaiting awaiting{number_.get_acquire(),
+                            since_.get_acquire(),
+                            {whom_.get_acquire(), generation_.get_acquire()},
+                            at_.get_acquire()};
+    return version_.get() == version && (version & 1) == 0 ? awaiting : Awaiting{};
+  }
+
+ private:
+  Shown<std::uint64_t> version_;  // odd while the rest changes
+  Shown<std::uint64_t> number_;
+  Shown<Clock::time_point> since_;
+  Shown<Descriptor*> whom_;
+  Shown<std::uint64_t> generation_;
+  Shown<const Record*> at_;
+};
+
+// Whom an attempt has given up for, and where.
+struct Blocker {
+  Attempt attempt;
+  const Record* at = nullptr;
+  explicit operator bool() const { return static_cast<bool>(attempt); }
+  bool operator==(const Blocker&) const = default;
+};
+
 class Descriptor {
  public:
   // --- for the descriptor's life
@@ -106,6 +155,7 @@ class Descriptor {
   Waiter* first_waiter = nullptr;      // who sleeps until the current attempt has ended
   Shown<const Descriptor*> spins_for;  // whose end it spins for right now
   Parker parker;
+  ShownAwaiting awaiting;
 
   // --- for one attempt; written by the owner only. The two patterns are what inline checks compare a record
   // with: kNoPattern outside of an attempt, when doomed (also by another thread), and `written` also inside
@@ -130,7 +180,7 @@ class Descriptor {
   std::array<const Record*, 64> logged_in_savepoint{};
   RecordSet displaced_in_savepoint;
   Record* claimed = nullptr;  // the one pending claim it has set
-  Attempt blocker;            // whom it conflicted with: the wrapper waits for its end after the revert
+  Blocker blocker;            // the wrapper waits for its end after the revert
 
   // --- for one call (the attempts of one outermost transaction)
   Clock::time_point deadline = kNoDeadline;
@@ -143,6 +193,7 @@ class Descriptor {
   // --- for the thread
   Clock::time_point last_conflict;
   Counters counters;
+  std::uint64_t waits_shown = 0;
   Watch* watch = nullptr;        // its waits in retry(), the newest first: signal handlers may begin others
   std::vector<Sleeper> to_wake;  // by the commit that is being made
 

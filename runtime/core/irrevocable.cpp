@@ -1,10 +1,12 @@
 #include "runtime/core/irrevocable.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "runtime/core/conflict.h"
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
+#include "runtime/core/waits.h"
 
 namespace stmpy::core {
 namespace {
@@ -53,8 +55,14 @@ Wait take_token(Descriptor& self) {
   // Signal handlers may run transactions of their own while we wait.
   const std::uint64_t age = self.age.load(std::memory_order_relaxed);
   const Clock::time_point deadline = self.deadline;
+  std::optional<ShowAwaiting> shown;
   while (Descriptor* other = try_to_take(self)) {
     const Attempt attempt = other->current();
+    if (shown) {
+      shown->goes_on(attempt);
+    } else {
+      shown.emplace(self, attempt, nullptr);
+    }
     const Wait wait = in_progress(attempt) ? wait_for_end(self, attempt, false) : nap(self);
     if (wait != Wait::Ended) return wait;
     self.age.store(age, kRelease);

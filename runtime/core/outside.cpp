@@ -127,6 +127,7 @@ void finish_attempts_after_fork(Descriptor* survivor) {
   reset_observers_after_fork();
   reset_fat_records_after_fork();
   for (Descriptor* descriptor : all_descriptors()) {
+    if (descriptor != survivor) descriptor->awaiting.set({});
     new (&descriptor->parker) Parker;
     new (&descriptor->waiters_mutex) std::mutex;
     descriptor->first_waiter = nullptr;

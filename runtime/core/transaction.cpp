@@ -8,6 +8,7 @@
 #include "runtime/core/host.h"
 #include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
+#include "runtime/core/waits.h"
 #include "runtime/core/watch.h"
 
 namespace stmpy::core {
@@ -193,9 +194,11 @@ void revert(Descriptor& self) {
 }
 
 Wait wait_for_blocker(Descriptor& self) {
-  const Attempt blocker = std::exchange(self.blocker, {});
+  const Blocker blocker = std::exchange(self.blocker, {});
   if (meets_contention(self)) back_off(self);
-  return blocker && !ends_while_spinning(self, blocker) ? wait_for_end(self, blocker, false) : Wait::Ended;
+  if (!blocker || ends_while_spinning(self, blocker.attempt)) return Wait::Ended;
+  const ShowAwaiting shown(self, blocker.attempt, blocker.at);
+  return wait_for_end(self, blocker.attempt, false);
 }
 
 bool commit(Descriptor& self) {

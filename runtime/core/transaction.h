@@ -101,7 +101,7 @@ void release_references(Descriptor& self, Release release) {
   const auto effects = self.first_effect;
   if (self.log.empty_since(log) && self.accesses.empty_since(accesses)) return;
   const bool at_once = nobody_observes();
-  const Attempt blocker = self.blocker;  // those other attempts have blockers of their own
+  const Blocker blocker = self.blocker;  // those other attempts have blockers of their own
   const auto let_go = [&](void* reference) {
     if (reference) at_once ? release(reference) : reclaim_reference(reference);
   };

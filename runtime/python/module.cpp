@@ -21,6 +21,7 @@
 #include "runtime/python/transaction_local.h"
 #include "runtime/python/transaction_view.h"
 #include "runtime/python/unrecorded.h"
+#include "runtime/python/waits.h"
 
 namespace stmpy {
 namespace {
@@ -53,9 +54,9 @@ int fill(PyObject* module) {
       add_shared_functions(module, compiled_methods) && add_shared_functions(module, block_methods) &&
       add_shared_functions(module, guard_methods) && add_shared_functions(module, retry_methods) &&
       add_functions(module, callback_methods) && add_functions(module, invariant_methods) &&
-      add_functions(module, introspection_methods) && add_functions(module, instance_methods) &&
-      add_functions(module, module_bytes_methods) && add_block(module) == 0 &&
-      add_transaction_local(module) == 0 && add_transaction_view(module) == 0 &&
+      add_functions(module, introspection_methods) && add_functions(module, wait_methods) &&
+      add_functions(module, instance_methods) && add_functions(module, module_bytes_methods) &&
+      add_block(module) == 0 && add_transaction_local(module) == 0 && add_transaction_view(module) == 0 &&
       add_unrecorded(module) == 0 && add_or_else(module) == 0 && add_collections(module) == 0;
   return done ? 0 : -1;
 }

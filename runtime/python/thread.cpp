@@ -77,6 +77,7 @@ Thread* adopt_thread() {
     const std::lock_guard guard(threads().mutex);
     Thread*& thread = threads().by_descriptor[&descriptor];
     if (!thread) thread = new Thread(descriptor);
+    thread->ident.set(PyThread_get_thread_ident());
     return current_thread = thread;
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();

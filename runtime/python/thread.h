@@ -52,7 +52,8 @@ struct alignas(64) Thread : CallState {
   core::Descriptor& descriptor;
 
   std::uint64_t next_call = 1;
-  std::uint64_t last_level = 0;  // no two calls or blocks ever have the same one
+  std::uint64_t last_level = 0;      // no two calls or blocks ever have the same one
+  core::Shown<unsigned long> ident;  // the interpreter's number for it
   LookupCache lookups;
 
   explicit Thread(core::Descriptor& of) : descriptor(of) {}

@@ -155,8 +155,9 @@ TEST_F(ReferencesTest, whom_an_aborted_call_waits_for_survives_the_attempts_of_f
   thread.start();
   thread.write(*thing, with_finaliser([&] { thread.call([&] { thread.read(*thing, 1); }); }));
   EXPECT_THROW(thread.write(*other, 2), Aborted);
-  const Attempt blocked_by = thread.self.blocker;
-  EXPECT_EQ(blocked_by, blocker.self.current());
+  const Blocker blocked_by = thread.self.blocker;
+  EXPECT_EQ(blocked_by.attempt, blocker.self.current());
+  EXPECT_EQ(blocked_by.at, &other->record(0));
   thread.abort();
   EXPECT_EQ(thread.self.blocker, blocked_by);
   blocker.abort();

@@ -16,6 +16,7 @@ from stmpy import (
     Transaction,
     access_map,
     atomic,
+    atomically,
     current_transaction,
     in_transaction,
     revert_log,
