@@ -56,8 +56,6 @@ Outcome look_again(Descriptor& self) {
   return Outcome::Again;
 }
 
-bool holds_nothing(const Descriptor& self) { return self.accesses.empty_since(self.first_access.get()); }
-
 Outcome after(Wait wait) {
   switch (wait) {
     case Wait::Ended:

@@ -27,6 +27,23 @@ struct Access {
   bool counted() const { return (owner.get() & 1) == 0; }
 };
 
+// An object that an attempt has made (protocol, section 7): its records are born held in mode Private, are in
+// no Access, and what is written to them is logged for savepoints only.
+struct Made {
+  Shown<void*> object;       // a reference
+  Shown<Record*> structure;  // a record by itself
+  Shown<Record*> first;      // and others, at equal distances
+  Shown<std::uint32_t> count;
+
+  static constexpr std::size_t kDistance = 2;  // in records: value and record stand side by side
+  template <class Visit>
+  void for_each_record(Visit visit) const {
+    visit(*structure.get());
+    Record* record = first.get();
+    for (std::uint32_t left = count.get(); left != 0; --left, record += kDistance) visit(*record);
+  }
+};
+
 using Slot = std::atomic<void*>;
 
 // How a logged change is taken back where that is not the restoring of a slot: `restore` may not fail, nor
@@ -169,11 +186,13 @@ class Descriptor {
   AppendLog<Access> accesses;
   AppendLog<LogEntry> log;
   AppendLog<PendingEffect> effects;
+  AppendLog<Made> made;
   // Where this attempt's entries begin; what is before them belongs to attempts that have ended and whose
   // references are being released right now (a finaliser began this one).
   AppendLog<Access>::SharedPosition first_access;
   AppendLog<LogEntry>::SharedPosition first_entry;
   AppendLog<PendingEffect>::Position first_effect;
+  AppendLog<Made>::Position first_made;
   std::uint64_t effect_reverts = 0;  // grows when some of the effects go: what was made of them is stale
   // Pairs logged since the newest savepoint: direct-mapped, and what had to give up its place there. The
   // second may lack one for want of memory, which is logged again then.
@@ -208,6 +227,10 @@ class Descriptor {
 inline bool in_progress(const Attempt& attempt) {
   const Status now = attempt.descriptor->state();
   return now.generation() == attempt.generation && now.in_progress();
+}
+// Also no object of its own making that others might wait for.
+inline bool holds_nothing(const Descriptor& self) {
+  return self.accesses.empty_since(self.first_access.get()) && self.made.empty_since(self.first_made);
 }
 // From here on inline checks answer nothing. Late, for the next attempt, it makes that one slower and no
 // more.

@@ -49,6 +49,7 @@ void finish_attempt(Descriptor& gone) {
   gone.first_access.set(gone.accesses.start());
   gone.first_entry.set(gone.log.start());
   gone.first_effect = gone.effects.start();
+  gone.first_made = gone.made.start();
 }
 
 void keep(std::vector<void*>& references, void* reference) {
@@ -83,8 +84,9 @@ void* committed_value(const Observer&, const Record& record, const Slot& slot) {
       continue;
     }
     // The owner logs before it changes: a value that was read while there is no entry was the committed one.
+    // Of what it has made there is none.
     void* value = nullptr;
-    const bool found = find_pre_image(*before.writer, record, slot, value);
+    const bool found = before.is_private || find_pre_image(*before.writer, record, slot, value);
     if (!found) {
       schedule(Step::Looked);
       value = slot.load(kAcquire);

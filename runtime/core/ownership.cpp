@@ -401,12 +401,13 @@ Record::View Record::view() const {
     const std::uint64_t word = word_.load();
     if (!(word & kFat)) {
       const Thin thin{word};
-      return {is_write(thin.mode()) ? descriptor_with_thin_id(thin.holder(0)) : nullptr, word & kVersionMask};
+      return {is_write(thin.mode()) ? descriptor_with_thin_id(thin.holder(0)) : nullptr, word & kVersionMask,
+              thin.mode() == Mode::Private};
     }
     LockedFat fat(const_cast<Record&>(*this), word);
     if (!fat) continue;
-    const bool written = !fat->holders.empty() && is_write(fat->holders.front().mode);
-    return {written ? fat->holders.front().descriptor : nullptr, fat->version};
+    const Mode mode = fat->holders.empty() ? Mode::None : fat->holders.front().mode;
+    return {is_write(mode) ? fat->holders.front().descriptor : nullptr, fat->version, mode == Mode::Private};
   }
 }
 

@@ -29,6 +29,7 @@ enum class Mode : std::uint64_t {
   Add = 3,     // changes that commute with each other
   Write = 4,
   Exclusive = 5,  // every access under reads="exclusive"
+  Private = 6,    // of an object that the holder has made: nobody has ever seen another value
 };
 constexpr bool is_write(Mode mode) { return mode >= Mode::Write; }
 // What whoever holds it changes, if not before then at the commit.
@@ -77,7 +78,8 @@ enum class Claim : std::uint8_t {
 
 class Record {
  public:
-  constexpr Record() = default;
+  // Of an object that nobody has seen yet: free, or held by who makes it (private_bits).
+  constexpr explicit Record(std::uint64_t bits = 0) : word_(bits) {}
 
   Request request(Descriptor& self, Mode mode, Refusal& refusal);
   // The mode in which `self` holds it, None if it does not.
@@ -103,6 +105,7 @@ class Record {
   struct View {
     Descriptor* writer = nullptr;
     std::uint64_t version = 0;
+    bool is_private = false;  // the writer has made the object
     bool operator==(const View&) const = default;
   };
   View view() const;
@@ -119,11 +122,14 @@ class Record {
   static constexpr std::uint64_t kFirstHolderMask = kHolderMask << kHolderShift;
   static constexpr std::uint64_t kLargestThinId = kHolderMask;
   static constexpr std::uint64_t kMaskHeld = kFat | kFirstHolderMask;
-  // Write and Exclusive differ in the lowest bit of the mode.
-  static constexpr std::uint64_t kMaskWritten = kFat | (6u << kModeShift) | kFirstHolderMask;
+  // The highest bit of the mode tells those that write from all others.
+  static constexpr std::uint64_t kMaskWritten = kFat | (4u << kModeShift) | kFirstHolderMask;
   static constexpr std::uint64_t held_pattern(std::uint64_t id) { return id << kHolderShift; }
   static constexpr std::uint64_t written_pattern(std::uint64_t id) {
     return id << kHolderShift | static_cast<std::uint64_t>(Mode::Write) << kModeShift;
+  }
+  static constexpr std::uint64_t private_bits(std::uint64_t thin_id) {
+    return held_pattern(thin_id) | static_cast<std::uint64_t>(Mode::Private) << kModeShift;
   }
   // Equal to no masked word.
   static constexpr std::uint64_t kNoPattern = ~std::uint64_t{0};

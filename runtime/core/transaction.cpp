@@ -77,6 +77,9 @@ void end_attempt(Descriptor& self, bool committed) {
   self.accesses.forwards(self.first_access.get(), [&](const Access& access) {
     all_released &= access.record.get()->release_if_alone(self.thin_id);
   });
+  self.made.forwards(self.first_made, [&](const Made& made) {
+    made.for_each_record([&](Record& record) { all_released &= record.release_if_alone(self.thin_id); });
+  });
   if (!all_released) release_rest(self, committed);
   schedule(Step::Released);
   hide_patterns(self);
@@ -97,6 +100,7 @@ void begin(Descriptor& self) {
   self.first_access.set(self.accesses.position());
   self.first_entry.set(self.log.position());
   self.first_effect = self.effects.position();
+  self.first_made = self.made.position();
   self.refusals = self.lost_races = 0;
   self.blocker = {};
   set_exclusive(self, false);

@@ -53,6 +53,15 @@ Outcome access_while_unwinding(Descriptor& self, Record& record, void* object, M
 void suspend_quick_access(Descriptor& self);
 void resume_quick_access(Descriptor& self);
 
+// An object that the attempt makes, before anybody else can see it: with room made for it (std::bad_alloc),
+// its records are born with these bits. Takes over a reference.
+inline std::uint64_t bits_of_made(const Descriptor& self) { return Record::private_bits(self.thin_id); }
+inline bool can_make(const Descriptor& self) { return self.thin_id != 0; }
+inline void reserve_made(Descriptor& self) { self.made.reserve(); }
+inline void note_made(Descriptor& self, void* object, Record& structure, Record* first, std::uint32_t count) {
+  self.made.push(object, &structure, first, count);
+}
+
 // 3. Write. Makes room first (std::bad_alloc), then cannot fail: log the old value, then change the slot.
 inline void reserve_entry(Descriptor& self) { self.log.reserve(); }
 // `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this
@@ -99,7 +108,8 @@ void release_references(Descriptor& self, Release release) {
   const auto log = self.first_entry.get();
   const auto accesses = self.first_access.get();
   const auto effects = self.first_effect;
-  if (self.log.empty_since(log) && self.accesses.empty_since(accesses)) return;
+  const auto made = self.first_made;
+  if (self.log.empty_since(log) && self.accesses.empty_since(accesses) && self.made.empty_since(made)) return;
   const bool at_once = nobody_observes();
   const Blocker blocker = self.blocker;  // those other attempts have blockers of their own
   const auto let_go = [&](void* reference) {
@@ -121,10 +131,16 @@ void release_references(Descriptor& self, Release release) {
     self.accesses.pop();
     let_go(reference);
   }
+  while (const Made* last = self.made.last_since(made)) {
+    void* const reference = last->object.get();
+    self.made.pop();
+    let_go(reference);
+  }
   self.blocker = blocker;
   if (self.effects.empty()) self.effects.trim();
   if (self.log.empty()) self.log.trim();
   if (self.accesses.empty()) self.accesses.trim();
+  if (self.made.empty()) self.made.trim();
   if (!at_once)
     Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
 }

@@ -168,6 +168,11 @@ void release_rest(Descriptor& self, bool committed) {
     }
     if (record.release(self, changed)) note_watchers(self, record);
   });
+  self.made.forwards(self.first_made, [&](const Made& made) {
+    made.for_each_record([&](Record& record) {
+      if (record.release(self)) note_watchers(self, record);
+    });
+  });
 }
 
 std::vector<void*> reset_watchers_after_fork(Descriptor* survivor) {

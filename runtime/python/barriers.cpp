@@ -223,6 +223,7 @@ Done read_structure(Thread& thread, PyObject* object) {
 
 Done own_structure(Thread& thread, PyObject* object) {
   core::Record& record = shell_of(object)->structure;
+  if (core::holds_logged(thread.descriptor, record)) return Done::Yes;
   Outcome outcome;
   return request(thread, object, record, core::mode_for(thread.descriptor, record, Mode::Write), outcome);
 }

@@ -36,6 +36,8 @@ const char* name_of(core::Mode mode) {
       return "write";
     case core::Mode::Exclusive:
       return "exclusive";
+    case core::Mode::Private:
+      return "private";
   }
   return "none";
 }

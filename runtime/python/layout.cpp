@@ -168,7 +168,7 @@ std::vector<PyTypeObject*> classes_with_layout() {
   return classes;
 }
 
-Payload* new_payload(const Layout* layout, Shell* shell) {
+Payload* new_payload(const Layout* layout, Shell* shell, std::uint64_t record_bits) {
   PyTypeObject* type = layout->payload_type;
   auto* payload = static_cast<Payload*>(PyObject_Malloc(static_cast<std::size_t>(type->tp_basicsize)));
   if (!payload) {
@@ -178,7 +178,8 @@ Payload* new_payload(const Layout* layout, Shell* shell) {
   PyObject_Init(reinterpret_cast<PyObject*>(payload), type);
   payload->layout = layout;
   payload->shell = shell;
-  for (std::size_t index = 0; index < layout->names.size(); ++index) new (&payload->cells[index]) Cell;
+  for (std::size_t index = 0; index < layout->names.size(); ++index)
+    new (&payload->cells[index]) Cell{nullptr, core::Record(record_bits)};
   return payload;
 }
 

@@ -25,7 +25,7 @@ struct Cell {
 
   PyObject* peek() const { return static_cast<PyObject*>(value.load(std::memory_order_relaxed)); }
 };
-static_assert(sizeof(Cell) == 16);
+static_assert(sizeof(Cell) == core::Made::kDistance * sizeof(core::Record));
 
 // For which of a class's attributes plain access of its payloads has ever been right; see payload.h.
 struct NativeAccess {
@@ -90,8 +90,8 @@ inline Shell* shell_of(PyObject* object) { return reinterpret_cast<Shell*>(objec
 const Layout* layout_of(PyTypeObject* type);
 // The same where it exists already: from the first object on. Else null; runs no code.
 const Layout* layout_if_made(PyTypeObject* type);
-// An empty payload for the shell. Null with an exception.
-Payload* new_payload(const Layout* layout, Shell* shell);
+// An empty payload for the shell, with records of these bits. Null with an exception.
+Payload* new_payload(const Layout* layout, Shell* shell, std::uint64_t record_bits);
 // Borrowed: for use at once, with the GIL.
 std::vector<PyTypeObject*> classes_with_layout();
 

@@ -19,14 +19,40 @@ namespace {
 
 // --- life and death
 
-const Layout* layout_for_new_object(PyTypeObject* type) {
-  Thread* thread = this_thread();
-  if (!thread) return nullptr;
-  const Lookup* known = thread->lookups.find(type, names::dict);
+const Layout* layout_for_new_object(Thread& thread, PyTypeObject* type) {
+  const Lookup* known = thread.lookups.find(type, names::dict);
   if (known && known->layout) return known->layout;
   const Layout* layout = layout_of(type);
-  if (layout) thread->lookups.fill(type, names::dict);
+  if (layout) thread.lookups.fill(type, names::dict);
   return layout;
+}
+
+// A shell with its payload.
+PyObject* new_shell(PyTypeObject* type, const Layout* layout, std::uint64_t record_bits) {
+  PyObject* self = type->tp_alloc(type, 0);
+  if (!self) return nullptr;
+  Shell* shell = shell_of(self);
+  new (&shell->structure) core::Record(record_bits);
+  new (&shell->extra) std::atomic<Extra*>(nullptr);
+  shell->payload = new_payload(layout, shell, record_bits);
+  if (shell->payload) return self;
+  Py_DECREF(self);
+  return nullptr;
+}
+
+// In a transaction, which has it for itself until it commits (protocol, section 7).
+PyObject* new_private_shell(core::Descriptor& self, PyTypeObject* type, const Layout* layout) {
+  try {
+    core::reserve_made(self);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+  PyObject* object = new_shell(type, layout, core::bits_of_made(self));
+  if (!object) return nullptr;
+  Shell* shell = shell_of(object);
+  core::note_made(self, Py_NewRef(object), shell->structure, &shell->payload->cells[0].record,
+                  static_cast<std::uint32_t>(layout->names.size()));
+  return object;
 }
 
 bool given_arguments(PyObject* args, PyObject* kwargs) {
@@ -72,21 +98,17 @@ PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 }  // namespace
 
 PyObject* new_object(PyTypeObject* type) {
-  const Layout* layout = layout_for_new_object(type);
+  Thread* thread = this_thread();
+  const Layout* layout = thread ? layout_for_new_object(*thread, type) : nullptr;
   if (!layout) return nullptr;
   if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) {  // object.__new__ raises its TypeError
     static PyObject* const no_arguments = PyTuple_New(0);
     return PyBaseObject_Type.tp_new(type, no_arguments, nullptr);
   }
-  PyObject* self = type->tp_alloc(type, 0);
+  PyObject* self = thread->in_transaction() && core::can_make(thread->descriptor)
+                       ? new_private_shell(thread->descriptor, type, layout)
+                       : new_shell(type, layout, 0);
   if (!self) return nullptr;
-  new (&shell_of(self)->structure) core::Record;
-  new (&shell_of(self)->extra) std::atomic<Extra*>(nullptr);
-  shell_of(self)->payload = new_payload(layout, shell_of(self));
-  if (!shell_of(self)->payload) {
-    Py_DECREF(self);
-    return nullptr;
-  }
   if (!layout->invariants.empty() && !begin_construction(self)) {
     Py_DECREF(self);
     return nullptr;

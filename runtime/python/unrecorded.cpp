@@ -23,6 +23,9 @@ void forward_what_is_written(Thread& thread) {
     if (core::is_write(access.record.get()->held_by(self)))
       forward_if_held(shell_of(static_cast<PyObject*>(access.object())));
   });
+  self.made.forwards(self.first_made, [](core::Made& made) {
+    forward_if_held(shell_of(static_cast<PyObject*>(made.object.get())));
+  });
 }
 
 PyObject* enter(PyObject* self, PyObject*) {

@@ -10,7 +10,7 @@ template <class T>
 T* make_once(std::atomic<T*>& place, std::size_t count) {
   T* known = place.load(std::memory_order_acquire);
   if (known) return known;
-  T* const made = new (std::nothrow) T[count]{};
+  T* const made = new (std::nothrow) T[count];
   if (!made) {
     PyErr_NoMemory();
     return nullptr;

@@ -19,18 +19,36 @@ namespace stmpy::core::test {
 
 struct Thing : Object {
   explicit Thing(long value = 0) {
-    for (Slot& slot : slots) slot = new Object(value);
+    for (Cell& cell : cells) cell.slot = new Object(value);
+  }
+  // Without values, with records of these bits.
+  static Ref<Thing> born(std::uint64_t record_bits) {
+    return Ref<Thing>::stolen(new Thing(Bits{record_bits}));
   }
   ~Thing() override {
-    for (Slot& slot : slots) {
-      if (void* value = slot.load()) release(static_cast<Object*>(value));
+    for (Cell& cell : cells) {
+      if (void* value = cell.slot.load()) release(static_cast<Object*>(value));
     }
   }
-  Record& record(int attribute) { return records[static_cast<std::size_t>(attribute)]; }
-  Slot& slot(int attribute) { return slots[static_cast<std::size_t>(attribute)]; }
+  Record& record(int attribute) { return cells[static_cast<std::size_t>(attribute)].record; }
+  Slot& slot(int attribute) { return cells[static_cast<std::size_t>(attribute)].slot; }
 
-  std::array<Record, 4> records;
-  std::array<Slot, 4> slots{};
+ private:
+  struct Cell {
+    Slot slot{nullptr};
+    Record record;
+  };
+  static_assert(sizeof(Cell) == Made::kDistance * sizeof(Record));
+  struct Bits {
+    std::uint64_t of_records;
+  };
+  explicit Thing(Bits bits)
+      : cells{{{nullptr, Record(bits.of_records)},
+               {nullptr, Record(bits.of_records)},
+               {nullptr, Record(bits.of_records)},
+               {nullptr, Record(bits.of_records)}}} {}
+
+  std::array<Cell, 4> cells;
 };
 
 // What the barriers raise.
@@ -61,6 +79,14 @@ class Thread {
   // A null reference deletes the attribute.
   void write(Thing& thing, Ref<Object> value, int attribute = 0);
   void write(Thing& thing, long number, int attribute = 0) { write(thing, make<Object>(number), attribute); }
+  // In a transaction.
+  Ref<Thing> make_private() {
+    reserve_made(self);
+    const auto thing = Thing::born(bits_of_made(self));
+    retain(thing.get());
+    note_made(self, thing.get(), thing->record(0), &thing->record(1), 3);
+    return thing;
+  }
   // What a barrier gets for the pair, once, with the references counted and the old value logged as it has to
   // be.
   Outcome ask(Thing& thing, int attribute, Mode mode, bool unwinding = false);
