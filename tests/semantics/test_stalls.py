@@ -80,7 +80,7 @@ def in_place(cell):
 
 
 def between_attempts(cell):
-    atomic(write_and_look)(cell)
+    atomic(write_and_look)(cell, Cell())
 
 
 def as_irrevocable(cell):
@@ -95,8 +95,8 @@ def look(cell):
     return cell.value  # the waiter's place
 
 
-def write_and_look(cell):
-    Cell().value = 1
+def write_and_look(cell, mine):
+    mine.value = 1
     return cell.value
 
 
@@ -157,7 +157,7 @@ def test_every_wait_for_a_transaction_is_seen(stage, watch, blocked, wait):
     waiter.result()
 
 
-def test_a_wait_to_become_irrevocable_is_seen(stage, watch):
+def test_a_wait_to_become_irrevocable_is_seen(stage, watch, free_threaded):
     inside, finish = threading.Event(), threading.Event()
 
     @atomic(irrevocable=True)
@@ -178,6 +178,7 @@ def test_a_wait_to_become_irrevocable_is_seen(stage, watch):
     assert (stall.object, stall.attribute) == (None, None)
     assert stall.holder.thread == holder.thread.name
     assert stall.holder.function.endswith("first")
+    assert stall.holder.filename == (threading.__file__ if free_threaded else __file__)
     finish.set()
     holder.result()
     waiter.result()
@@ -340,8 +341,10 @@ def test_the_callback_may_stop_its_watch(stage, watch, blocked):
         seen.append(stall)
         first.stop()
 
-    first = watch_stalls(SHORT, once)
     waiters = [stage.start(in_place, blocked.cell) for _ in range(3)]
+    for waiter in waiters:
+        reports(waiter)
+    first = watch_stalls(SHORT, once)  # to which all of them are due at once
     stage.until(lambda: seen)
     for waiter in waiters * 2:
         reports(waiter)
@@ -424,9 +427,17 @@ def test_a_watch_does_not_stop_the_interpreters_end():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_has_no_watch_and_can_start_another(stage, blocked):
-    seen = queue.Queue()
-    waiter = stage.start(in_place, blocked.cell)
+def test_a_forked_child_has_no_watch_and_can_start_another(stage):
+    inside, finish, seen = threading.Event(), threading.Event(), queue.Queue()
+
+    @atomic(irrevocable=True)
+    def hold():
+        inside.set()
+        assert finish.wait(PATIENCE)
+
+    holder = stage.start(hold)
+    assert inside.wait(PATIENCE)
+    waiter = stage.start(atomic(irrevocable=True)(lambda: None))
     with watch_stalls(SHORT, seen.put) as inherited:
         seen.get(timeout=PATIENCE)
         with warnings.catch_warnings():
@@ -445,7 +456,8 @@ def test_a_forked_child_has_no_watch_and_can_start_another(stage, blocked):
                 sys.stderr.flush()
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    blocked.release()
+    finish.set()
+    holder.result()
     waiter.result()
 
 

@@ -87,8 +87,6 @@ def test_the_most_attempts_are_those_of_one_call(rival):
     assert stats().most_attempts == 4
     atomically(lambda: None)
     assert stats().most_attempts == 4
-    reset_stats()
-    assert stats().most_attempts == 0
 
 
 def test_waits_for_a_change_are_no_attempts_that_a_call_needed(stage):
