@@ -352,15 +352,14 @@ class Gone:
             def __del__(this):
                 self.hold()
 
-        dropped = Cell(Dying())
-
         @atomic
-        def drop():
+        def drop(dropped):
             self.own.value = "old"
             dropped.value = None
             dropped.other = 1
 
-        return [drop], lambda: True
+        # Made by the thread itself: without a GIL it is the one that a finaliser runs on.
+        return [lambda: drop(Cell(Dying()))], lambda: True
 
     def has_values_of_its_own(self):
         local = TransactionLocal(object)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from programs import run_program
+from child_programs import run_program
 
 pytestmark = pytest.mark.usefixtures("one_tier")
 

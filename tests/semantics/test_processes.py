@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from programs import run_program
+from child_programs import run_program
 
 PROGRAM = """
 import concurrent.futures, multiprocessing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from programs import run_program
+from child_programs import run_program
 
 # Each is the state in which a daemon thread is when the interpreter ends.
 STATES = """
@@ -114,7 +114,7 @@ ENDS = {
     "an exception": ("raise ValueError('left by it')", 1, "ValueError: left by it"),
     "os._exit": ("os._exit(4)", 4, ""),
     "a signal": ("signal.raise_signal(signal.SIGTERM)", -signal.SIGTERM, ""),
-    "an exit from a handler": ("exits_at_a_signal(5); threading.Event().wait()", 5, ""),
+    "an exit from a handler": ("exits_at_a_signal(5); signal.raise_signal(signal.SIGALRM)", 5, ""),
     "an interrupt": ("signal.raise_signal(signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
     "an exit from a wait for a transaction": ("exits_at_a_signal(6); waits_in_place()", 6, ""),
     "an exit from a wait for a change": ("exits_at_a_signal(6); sleeps_in_retry()", 6, ""),
