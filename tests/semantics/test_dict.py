@@ -18,6 +18,7 @@ from machines import Odd, machine
 from stmpy import (
     MISSING,
     STMDict,
+    STMList,
     STMObject,
     STMSet,
     TransactionUsageError,
@@ -451,7 +452,7 @@ def test_iteration_sees_a_consistent_whole(stage):
 
 def test_a_large_dict_outside_is_of_one_moment(stage):
     """Two values at its ends are always changed together, and keys come as others go."""
-    d, stop = STMDict.fromkeys(range(2000), 0), threading.Event()
+    d = STMDict.fromkeys(range(2000), 0)
 
     @atomic
     def change(turn):
@@ -460,20 +461,26 @@ def test_a_large_dict_outside_is_of_one_moment(stage):
         del d[turn % 1998 + 1]
         d[turn % 1998 + 1] = 0
 
-    def work():
-        turn = 0
-        while not stop.is_set():
-            turn += 1
-            change(turn)
+    worker = stage.start(lambda: [change(turn) for turn in range(10_000)])
+    while worker.is_running():
+        seen = dict(d.items())
+        assert seen[0] == seen[1999]
+        assert len(seen) == len(d) == 2000
+    worker.result()
 
-    worker = stage.start(work)
-    try:
-        for _ in range(300):
-            seen = dict(d.items())
-            assert seen[0] == seen[1999]
-            assert len(seen) == len(d) == 2000
-    finally:
-        stop.set()
+
+def test_a_dict_that_grows_outside_is_of_one_moment(stage):
+    d = STMDict.fromkeys(range(2000), 0)
+    d["left"] = 3000
+
+    @atomic
+    def change(turn):
+        d["left"] -= 1
+        d["new", turn] = 1
+
+    worker = stage.start(lambda: [change(turn) for turn in range(3000)])
+    while worker.is_running():
+        assert sum(d.values()) == 3000
     worker.result()
 
 
@@ -532,6 +539,23 @@ def test_the_table_grows_under_readers_and_writers(stage):
     for reader in readers:
         reader.result()
     assert len(d) == len(list(d)) == 1 + 4 * 400
+
+
+def test_two_threads_that_insert_one_key_at_once_agree(stage):
+    dicts, arrived = [STMDict() for _ in range(200)], STMList([0, 0])
+
+    def insert(mine, others):
+        seen = []
+        for turn, d in enumerate(dicts):
+            arrived[mine] = turn + 1
+            while arrived[others] <= turn:
+                pass
+            seen.append(d.setdefault(Key(turn), mine))
+        return seen
+
+    first, second = stage.start(insert, 0, 1), stage.start(insert, 1, 0)
+    assert first.result() == second.result()
+    assert all(len(d) == len(list(d)) == 1 for d in dicts)
 
 
 def test_threads_that_insert_the_same_keys_agree_on_one_value(stage):
@@ -631,25 +655,40 @@ def test_unrecorded_looks_leave_no_trace_and_wait_for_nobody(stage):
 
 
 def test_a_key_that_goes_and_comes_back_is_never_missed(stage):
-    d, stop = STMDict(a=0), threading.Event()
+    d, last = STMDict(a=0), 0
 
     @atomic
     def renew():
         d["a"] = d.pop("a") + 1
 
+    worker = stage.start(lambda: [renew() for _ in range(20_000)])
+    while worker.is_running():
+        now = d["a"]
+        assert last <= now
+        last = now
+    worker.result()
+    assert d["a"] == 20_000
+
+
+def test_a_key_that_goes_as_another_one_comes_is_never_missed(stage):
+    """One of the two is always there, and both have entries among others of their hash."""
+    one, other = Key(1), Key(2)
+    d = STMDict({one: 0})
+
+    @atomic
+    def move(source, target):
+        d[target] = d.pop(source)
+
     def work():
-        while not stop.is_set():
-            renew()
+        for _ in range(5000):
+            move(one, other)
+            move(other, one)
 
     worker = stage.start(work)
-    try:
-        last = 0
-        for _ in range(2000):
-            now = d["a"]
-            assert last <= now
-            last = now
-    finally:
-        stop.set()
+    while worker.is_running():
+        seen = atomically(lambda: [key in d for key in (Key(1), Key(2))])
+        assert sorted(seen) == [False, True]
+        assert len(d) == 1
     worker.result()
 
 
@@ -722,6 +761,21 @@ def test_an_exception_of_eq_leaves_everything_as_it_was():
             with pytest.raises(Reverted):
                 how(act)
             assert len(d) == len(list(d)) == 1
+
+
+@pytest.mark.parametrize("how", [lambda act: act(), atomically], ids=["outside", "inside"])
+def test_eq_may_take_away_the_key_that_it_says_is_equal(how):
+    for act, left in (
+        (lambda d: d.__setitem__(Key(1), 2), [2]),
+        (lambda d: d.setdefault(Key(1), 2), [2]),
+        (lambda d: d.pop(Key(1), None), []),
+        (lambda d: Key(1) in d, []),
+    ):
+        d = STMDict()
+        d[Bad(lambda d=d: d.clear() or True)] = 1
+        how(lambda act=act, d=d: act(d))
+        assert list(d.values()) == left
+        assert len(d) == len(left)
 
 
 def test_a_deleted_key_is_not_compared_any_more():

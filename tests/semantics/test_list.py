@@ -429,22 +429,32 @@ def test_a_whole_list_outside_is_of_one_moment(stage):
 
 def test_a_long_list_outside_is_of_one_moment(stage):
     """Written one after the other, outside: the first is never behind the last one, and one ahead at most."""
-    made, stop = STMList([0] * 2000), threading.Event()
+    made = STMList([0] * 2000)
 
     def work():
-        number = 0
-        while not stop.is_set():
-            number += 1
+        for number in range(1, 30_000):
             made[0] = number
             made[-1] = number
 
     worker = stage.start(work)
-    try:
-        for _ in range(500):
-            seen = made.copy()
-            assert 0 <= seen[0] - seen[-1] <= 1, "elements of two moments were seen"
-    finally:
-        stop.set()
+    while worker.is_running():
+        seen = made.copy()
+        assert 0 <= seen[0] - seen[-1] <= 1, "elements of two moments were seen"
+    worker.result()
+
+
+def test_a_long_list_that_grows_and_shrinks_is_of_one_moment(stage):
+    made = STMList([0] * 2000)
+
+    @atomic
+    def change(number):
+        made[0] = number
+        made.append(number) if number % 2 else made.pop()
+
+    worker = stage.start(lambda: [change(number) for number in range(1, 10_000)])
+    while worker.is_running():
+        seen = made.copy()
+        assert len(seen) == 2000 + seen[0] % 2, "half of a transaction was seen"
     worker.result()
 
 

@@ -474,7 +474,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(stage, maxsize):
 
 def test_a_full_queue_stays_so_among_gets_that_are_taken_back(stage):
     """The place that a put looks at is emptied, and has its item again, all the time."""
-    made, stop = filled("a", maxsize=1), threading.Event()
+    made = filled("a", maxsize=1)
 
     @atomic
     def take():
@@ -482,39 +482,52 @@ def test_a_full_queue_stays_so_among_gets_that_are_taken_back(stage):
         raise Reverted
 
     def work():
-        while not stop.is_set():
+        for _ in range(2000):
             with pytest.raises(Reverted):
                 take()
 
     getters = [stage.start(work) for _ in range(2)]
-    try:
-        for turn in range(2000):
+    while any(getter.is_running() for getter in getters):
+        for how in (lambda f: f(), atomically):
             with pytest.raises(queue.Full):
-                made.put_nowait(turn) if turn % 2 else atomically(made.put_nowait, turn)
-    finally:
-        stop.set()
+                how(lambda: made.put_nowait("b"))
     for getter in getters:
         getter.result()
     assert drained(made) == ["a"]
 
 
+def test_one_item_is_got_by_one_of_many(stage):
+    made, taken, stop = STMQueue(), [], threading.Event()
+
+    def get():
+        while not stop.is_set():
+            try:
+                taken.append(made.get_nowait())
+            except queue.Empty:
+                pass
+
+    getters = [stage.start(get) for _ in range(3)]
+    try:
+        for number in range(300):
+            made.put(number)
+            stage.until(made.empty)
+    finally:
+        stop.set()
+    for getter in getters:
+        getter.result()
+    assert sorted([*taken, *drained(made)]) == list(range(300))
+
+
 def test_the_size_outside_is_of_one_moment(stage):
-    made, stop = filled(range(3)), threading.Event()
+    made = filled(range(3))
 
     @atomic
     def turn():
         made.put(made.get())
 
-    def work():
-        while not stop.is_set():
-            turn()
-
-    worker = stage.start(work)
-    try:
-        for _ in range(20_000):
-            assert made.qsize() == 3
-    finally:
-        stop.set()
+    worker = stage.start(lambda: [turn() for _ in range(20_000)])
+    while worker.is_running():
+        assert made.qsize() == 3
     worker.result()
 
 

@@ -258,7 +258,7 @@ def test_a_change_of_something_else_wakes_nobody(stage, sleepers, name):
         other(of)
         atomically(other, of)
     assert look(of) == first
-    change(of)
+    atomically(change, of)
     waiter.result()
     assert len(attempts) == 2
 

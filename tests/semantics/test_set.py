@@ -182,6 +182,35 @@ def test_two_that_pop_get_different_elements(stage):
         popper.result()
 
 
+def test_a_pop_waits_for_the_last_element_which_may_come_back(stage):
+    s, inside = STMSet(["last"]), stage.pause()
+
+    @atomic
+    def take():
+        assert s.pop() == "last"
+        inside.here()
+        raise Reverted
+
+    taker = stage.start(take)
+    inside.reached()
+    popper = waits(stage, s.pop)
+    inside.resume()
+    with pytest.raises(Reverted):
+        taker.result()
+    assert popper.result() == "last"
+
+
+def test_no_pop_finds_a_set_empty_that_is_not(stage):
+    s = STMSet(range(20_000))
+
+    def work():
+        return [s.pop() for _ in range(4500)]
+
+    taken = [task.result() for task in [stage.start(work) for _ in range(4)]]
+    assert len({element for some in taken for element in some}) == 18_000
+    assert len(s) == len(list(s)) == 2000
+
+
 def test_each_element_is_popped_once(stage):
     s = STMSet(range(400))
 

@@ -82,7 +82,9 @@ Number Tally::amount_of(const core::PendingEffect& addition) {
 template <int kShift>
 void Tally::apply(void* tally, void*, std::int64_t amount, std::uint64_t) {
   core::Descriptor& self = this_thread()->descriptor;
-  if (self.state().state() != core::State::Committed) {  // finishes that of a thread which a fork left behind
+  // One may be what a thread has left behind that a fork or the shutdown ended: nobody else is there then.
+  const bool is_own = self.state().state() == core::State::Committed;
+  if (!is_own || self.effects.last_since(self.first_effect) == self.first_effect.entry) {
     static_cast<Tally*>(tally)->add_now(static_cast<Number>(amount) << kShift);
     return;
   }
