@@ -224,6 +224,27 @@ TEST_F(ConflictTest, who_holds_something_does_not_abort_where_the_other_ends_whi
   EXPECT_EQ(attempts, 1);
 }
 
+// A write outside takes the record for a moment and has none: there is nobody to wait for, nor to abort for.
+TEST_F(ConflictTest, who_meets_a_holder_without_an_attempt_asks_again) {
+  Refusal refusal;
+  for (const bool exclusive : {false, true}) {
+    for (const bool holds_something : {false, true}) {
+      ASSERT_EQ(record().request(holder.self, Mode::Write, refusal), Request::Granted);
+      Actor actor([&](Thread& thread) {
+        attempts = thread.call({.exclusive = exclusive}, [&] {
+          if (holds_something) thread.write(*own, 20);
+          thread.number(*thing);
+        });
+      });
+      for (int looks = 0; looks < 3; ++looks) actor.run_to(Step::Refused);
+      record().release(holder.self);
+      actor.run_to_end();
+      EXPECT_EQ(attempts, 1);
+    }
+  }
+  EXPECT_EQ(waits(), 0U);
+}
+
 TEST_F(ConflictTest, two_that_take_two_pairs_in_opposite_orders_both_come_to_their_end) {
   const auto second = make<Thing>(1);
   const auto in_order = [](Thing& a, Thing& b, Actor** stage) {

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <new>
 #include <optional>
 
 #include "runtime/core/irrevocable.h"
@@ -143,6 +144,27 @@ TEST_F(ForkTest, an_attempt_whose_log_was_replayed_already_is_not_replayed_again
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(ForkTest, calls_and_candidates_of_the_vanished_are_older_than_nobody) {
+  ASSERT_EQ(take_token(vanished.self), Wait::Ended);  // and has not begun with it
+  draw_age(other.self);
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(other.self.age, 0U);
+  survivor.self.deadline = Clock::now();
+  EXPECT_EQ(take_token(survivor.self), Wait::Ended);
+  survivor.self.deadline = kNoDeadline;
+  survivor.start();
+  survivor.abort();
+}
+
+TEST_F(ForkTest, who_observed_is_gone) {
+  if constexpr (kSerialized) GTEST_SKIP() << "with the GIL nobody observes while another thread runs";
+  alignas(Observer) unsigned char in_the_vanished_thread[sizeof(Observer)];
+  new (in_the_vanished_thread) Observer(vanished.self);
+  EXPECT_FALSE(nobody_observes());
+  finish_attempts_after_fork(&survivor.self);
+  EXPECT_TRUE(nobody_observes());
 }
 
 TEST_F(ForkTest, a_real_child_goes_on_and_its_parent_too) {

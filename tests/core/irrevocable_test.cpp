@@ -1,6 +1,8 @@
 // Irrevocable attempts (protocol, section 10): one token, given to the oldest, never aborted.
 #include "runtime/core/irrevocable.h"
 
+#include <utility>
+
 #include "tests/core/support/stage.h"
 
 namespace stmpy::core::test {
@@ -89,6 +91,43 @@ TEST_F(IrrevocableTest, a_wait_for_the_token_ends_with_the_deadline) {
   holder.abort();
 }
 
+TEST_F(IrrevocableTest, a_wait_for_an_older_call_between_two_attempts_ends_with_the_deadline) {
+  draw_age(holder.self);
+  other.self.deadline = Clock::now();
+  EXPECT_EQ(take_token(other.self), Wait::TimedOut);
+  other.self.deadline = kNoDeadline;
+  forget_age(holder.self);
+}
+
+TEST_F(IrrevocableTest, a_signal_handler_that_runs_a_call_leaves_a_candidate_its_age_and_its_deadline) {
+  signal_period = std::chrono::milliseconds(1);
+  start_irrevocable(holder);
+  std::uint64_t age = 0;
+  const Clock::time_point deadline = Clock::now() + std::chrono::hours(1);
+  Actor candidate([&](Thread& thread) {
+    descriptor = &thread.self;
+    thread.self.deadline = deadline;
+    signal_handlers = [&, handled = false]() mutable {
+      if (std::exchange(handled, true)) return false;
+      age = thread.self.age;
+      thread.call([] {});
+      thread.self.age = 0;
+      return false;
+    };
+    EXPECT_EQ(take_token(thread.self), Wait::Ended);
+    EXPECT_EQ(thread.self.deadline, deadline);
+    thread.start();
+    thread.abort();
+  });
+  candidate.run_to(Step::Parking);
+  candidate.run_to(Step::Parking);  // the handler's call is behind it
+  EXPECT_NE(age, 0U);
+  ASSERT_TRUE(holder.finish());
+  draw_age(other.self);  // younger than the candidate, which waits for older ones only
+  candidate.run_to_end();
+  forget_age(other.self);
+}
+
 TEST_F(IrrevocableTest, a_signal_handler_that_raises_ends_a_wait_for_the_token) {
   draw_age(holder.self);  // an older call between two attempts
   signal_handlers = [] { return true; };
@@ -117,8 +156,10 @@ TEST_F(IrrevocableTest, it_has_its_turn_behind_all_seniors_there_were_and_before
     senior->write(*make<Thing>(), 1);
   }
   Actor candidate(increments());
+  Thread younger;
   for (Thread* senior : {&holder, &other}) {
     candidate.run_to(Step::Parking);
+    draw_age(younger.self);
     EXPECT_EQ(descriptor->state().state(), State::Idle);
     ASSERT_TRUE(senior->finish());
     forget_age(senior->self);
@@ -132,6 +173,23 @@ TEST_F(IrrevocableTest, it_has_its_turn_behind_all_seniors_there_were_and_before
   holder.abort();
   forget_age(holder.self);
   candidate.run_to_end();
+  EXPECT_EQ(holder.committed_number(*thing), 2);
+}
+
+// One that had drawn its age and not shown it when the token was taken: it is missed, once.
+TEST_F(IrrevocableTest, who_has_the_token_is_the_oldest_whoever_shows_an_age) {
+  draw_age(holder.self);
+  const std::uint64_t age = holder.self.age.exchange(0);
+  Actor irrevocable(increments());
+  irrevocable.run_to(Step::Requested);
+  holder.self.age = age;
+  holder.start();
+  holder.write(*thing, 5);
+  irrevocable.run_to(Step::Parking);
+  EXPECT_EQ(holder.state(), State::Doomed);
+  holder.abort();
+  forget_age(holder.self);
+  irrevocable.run_to_end();
   EXPECT_EQ(holder.committed_number(*thing), 2);
 }
 

@@ -159,6 +159,23 @@ TEST_F(OutsideTest, an_uncommitted_value_is_not_taken_for_one_without_a_log_entr
   EXPECT_EQ(outside(), 66);
 }
 
+// An object's structure is one pair of several slots.
+TEST_F(OutsideTest, each_slot_of_a_pair_has_a_pre_image_of_its_own) {
+  writer.start();
+  writer.write(*thing, 3);
+  reserve_entry(writer.self);
+  log_slot(writer.self, thing->record(0), thing.get(), thing->slot(1), thing->slot(1).load(), false);
+  const auto before = Ref<Object>::borrowed(static_cast<Object*>(thing->slot(1).load()));
+  thing->slot(1) = make<Object>(66).give_away();
+  Thread reader;
+  {
+    const Observer observer(reader.self);
+    EXPECT_EQ(committed_value(observer, thing->record(0), thing->slot(1)), before.get());
+    EXPECT_NE(committed_value(observer, thing->record(0), thing->slot(0)), before.get());
+  }
+  writer.abort();
+}
+
 TEST_F(OutsideTest, a_pre_image_whose_owner_commits_meanwhile_is_looked_for_again) {
   writer.start();
   writer.write(*thing, 3);

@@ -280,6 +280,35 @@ TEST_F(OwnershipTest, the_watched_bit_is_taken_by_the_release_of_a_write_and_by_
   }
 }
 
+TEST_F(OwnershipTest, a_release_of_what_is_as_it_was_leaves_the_watched_bit) {
+  for (const bool fat : {false, true}) {
+    Record watched;
+    Thread& writer = newcomer();
+    ASSERT_EQ(watched.request(writer.self, Mode::Write, refusal), Request::Granted);
+    watched.set_watched();
+    if (fat) {
+      ASSERT_EQ(watched.set_claim(writer.self), Claim::Set);
+    }
+    EXPECT_FALSE(watched.release(writer.self, false));
+    EXPECT_TRUE(watched.is_watched());
+    watched.clear_claim(writer.self);
+  }
+}
+
+TEST_F(OwnershipTest, who_adds_and_comes_to_read_writes_in_a_fat_record_too) {
+  for (const int count : {2, 5}) {
+    const std::vector<Thread*> all = newcomers(count);
+    for (Thread* thread : all) ASSERT_EQ(request(*thread, Mode::Add), Request::Granted);
+    EXPECT_EQ(is_fat(), count > 3);
+    EXPECT_EQ(request(*all[0], Mode::Read), Request::Refused);
+    EXPECT_TRUE(refusal.of_upgrade);
+    for (int left = 1; left < count; ++left) record.release(all[static_cast<std::size_t>(left)]->self);
+    EXPECT_EQ(request(*all[0], Mode::Read), Request::Raised);
+    EXPECT_EQ(record.held_by(all[0]->self), Mode::Write);
+    record.release(all[0]->self);
+  }
+}
+
 TEST_F(OwnershipTest, the_view_of_outside_names_the_writer_and_nobody_else) {
   for (const Mode mode : kModes) {
     Thread& thread = newcomer();

@@ -1,5 +1,8 @@
 // Rule 3 (protocol, section 3): a call that was aborted makes younger ones yield. `senior` is driven by an
 // actor that has an age and holds `own`; the test's own threads hold what it wants.
+#include <utility>
+
+#include "runtime/core/irrevocable.h"
 #include "tests/core/support/stage.h"
 
 namespace stmpy::core::test {
@@ -68,6 +71,17 @@ TEST_F(SeniorityTest, a_victim_meets_its_doom_at_an_access_to_what_it_holds) {
   holder.abort();
 }
 
+TEST_F(SeniorityTest, a_victim_meets_its_doom_at_an_access_to_what_nobody_else_wants) {
+  const auto other = make<Thing>(3);
+  holder.start();
+  holder.write(*thing, 5);
+  EXPECT_EQ(holder.number(*other), 3);
+  Actor senior(wants());
+  senior.run_to(Step::Doomed);
+  EXPECT_THROW(holder.number(*other), Aborted);
+  holder.abort();
+}
+
 TEST_F(SeniorityTest, a_victim_that_runs_again_meets_the_claim) {
   holder.start();
   holder.write(*thing, 5);
@@ -132,6 +146,7 @@ TEST_F(SeniorityTest, an_older_holder_is_not_doomed) {
   Actor senior(wants());
   senior.run_to(Step::Undone);
   EXPECT_EQ(holder.state(), State::Active);
+  EXPECT_EQ(statistics()[Counter::Waits], 0U) << "it gives up at once";
   EXPECT_TRUE(holder.finish());
   senior.run_to_end();
   EXPECT_EQ(attempts, 2);
@@ -150,6 +165,52 @@ TEST_F(SeniorityTest, of_several_holders_none_is_doomed_unless_all_can_be) {
   EXPECT_EQ(older.state(), State::Active);
   holder.abort();
   older.abort();
+}
+
+TEST_F(SeniorityTest, of_several_holders_none_is_doomed_where_one_is_irrevocable) {
+  Thread irrevocable;
+  for (Thread* reader : {&holder, &irrevocable}) {
+    reader->start();
+    reader->read(*thing);
+  }
+  become_irrevocable(irrevocable.self);
+  Actor senior(wants());
+  senior.run_to(Step::Undone);
+  EXPECT_EQ(holder.state(), State::Active);
+  EXPECT_EQ(irrevocable.state(), State::Irrevocable);
+  holder.abort();
+  EXPECT_TRUE(irrevocable.finish());
+}
+
+TEST_F(SeniorityTest, who_is_not_in_the_way_of_what_is_asked_for_is_not_doomed) {
+  Thread updater;
+  holder.start();
+  holder.read(*thing);
+  updater.start();
+  updater.read(*thing, 0, Mode::Update);
+  mode = Mode::Update;
+  Actor senior(wants());
+  senior.run_to(Step::Parking);
+  EXPECT_EQ(updater.state(), State::Doomed);
+  EXPECT_EQ(holder.state(), State::Active) << "it reads, and so does an update";
+  updater.abort();
+  holder.abort();
+}
+
+TEST_F(SeniorityTest, the_next_attempt_of_who_was_in_the_way_is_none_of_its_victims) {
+  for (const bool irrevocable : {false, true}) {
+    holder.start();
+    holder.write(*thing, 5);
+    Actor senior(wants());
+    senior.run_to(Step::Dooming);
+    ASSERT_TRUE(holder.finish());
+    holder.start();
+    if (irrevocable) become_irrevocable(holder.self);
+    senior.run_to_end();
+    EXPECT_EQ(holder.state(), irrevocable ? State::Irrevocable : State::Active);
+    EXPECT_EQ(attempts, 1) << "nor is it a reason to give up";
+    holder.abort();
+  }
 }
 
 TEST_F(SeniorityTest, all_of_many_readers_are_doomed) {
@@ -212,6 +273,79 @@ TEST_F(SeniorityTest, anyone_waits_in_place_for_a_doomed_holder) {
   EXPECT_EQ(descriptor->age, 0U);
   holder.abort();
   junior.run_to_end();
+  EXPECT_EQ(attempts, 1);
+}
+
+TEST_F(SeniorityTest, anyone_waits_in_place_for_a_committed_holder) {
+  Actor committer([&](Thread& thread) { thread.call([&] { thread.write(*thing, 5); }); });
+  committer.run_to(Step::Committing);
+  long seen = 0;
+  Actor junior([&](Thread& thread) {
+    attempts = thread.call([&] {
+      thread.write(*own, 20);
+      seen = thread.number(*thing);
+    });
+  });
+  junior.run_to(Step::Parking);
+  committer.run_to_end();
+  junior.run_to_end();
+  EXPECT_EQ(attempts, 1);
+  EXPECT_EQ(seen, 5);
+}
+
+// Who is refused a second time draws an age, which counts for one request: not for the next one of the same
+// attempt.
+TEST_F(SeniorityTest, an_age_is_drawn_at_the_second_refusal_of_one_request) {
+  const auto second = make<Thing>(2);
+  const auto hold = [&](Thing& wanted) {
+    holder.start();
+    holder.write(wanted, 5);
+    doom(holder.self);
+  };
+  hold(*thing);
+  Actor junior([&](Thread& thread) {
+    descriptor = &thread.self;
+    attempts = thread.call([&] {
+      thread.write(*own, 20);
+      thread.number(*thing);
+      thread.number(*second);
+    });
+  });
+  junior.run_to(Step::Parking);
+  holder.abort();
+  hold(*second);
+  junior.run_to(Step::Parking);
+  EXPECT_EQ(descriptor->age, 0U);
+  holder.abort();
+  junior.run_to(Step::Requested);
+  hold(*second);
+  junior.run_to(Step::Parking);
+  EXPECT_NE(descriptor->age, 0U);
+  holder.abort();
+  junior.run_to_end();
+  EXPECT_EQ(attempts, 1);
+}
+
+TEST_F(SeniorityTest, a_signal_handler_that_asks_for_another_pair_has_a_waiting_senior_claim_anew) {
+  signal_period = std::chrono::milliseconds(1);
+  const auto other = make<Thing>(3);
+  holder.start();
+  holder.write(*thing, 5);
+  Actor senior([&](Thread& thread) {
+    signal_handlers = [&, handled = false]() mutable {
+      if (!std::exchange(handled, true)) thread.number(*other);
+      return false;
+    };
+    wants()(thread);
+  });
+  senior.run_to(Step::Parking);
+  EXPECT_TRUE(thing->record(0).is_claimed_by(*descriptor));
+  senior.run_to(Step::Refused);
+  EXPECT_FALSE(thing->record(0).is_claimed_by(*descriptor)) << "the request for the other pair dropped it";
+  senior.run_to(Step::Parking);
+  EXPECT_TRUE(thing->record(0).is_claimed_by(*descriptor));
+  holder.abort();
+  senior.run_to_end();
   EXPECT_EQ(attempts, 1);
 }
 

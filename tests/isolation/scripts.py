@@ -244,7 +244,8 @@ class Script:
 
     def _peek(self) -> Lines:
         variable = f"{self._pick(*self.cells)}.value"
-        return ["with unrecorded():", f"    seen = {variable}", f'log.peeks("{variable}", seen)']
+        lines = ['log.asks("")', "with unrecorded():", f"    seen = {variable}"]
+        return [*lines, f'log.peeks("{variable}", seen)']
 
     def _wait(self) -> Lines:
         return ["if log.waits(lambda: gate.value):", "    log.retries()", "    retry()"]
