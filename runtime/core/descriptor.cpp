@@ -3,11 +3,10 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <functional>
-#include <memory>
 #include <new>
 
 #include "runtime/core/host.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/irrevocable.h"
 #include "runtime/core/schedule.h"
 
@@ -25,28 +24,33 @@ void SpinLock::yield_processor() { sched_yield(); }
 
 namespace {
 
-// All descriptors there ever were, by id; those without a thread wait for the next one, the smallest id
-// first.
+// All descriptors there ever were, in a list that is walked without the mutex; those without a thread wait
+// for the next one, the smallest id first.
 struct Registry {
   std::mutex mutex;
-  std::vector<std::unique_ptr<Descriptor>> all;
-  std::vector<std::uint32_t> unused;  // a heap; room for all of them is made in advance
+  Shown<Descriptor*> first;
+  Shown<Descriptor*>* end = &first;
+  std::uint32_t made = 0;
+  std::vector<Descriptor*> unused;  // a heap; room for all of them is made in advance
   std::array<std::atomic<Descriptor*>, Record::kLargestThinId + 1> by_thin_id{};
   std::atomic<std::uint64_t> ages{kOldest};
   std::atomic<std::uint64_t> stamps{0};
 };
 
 Registry& registry() {
-  static Registry* the_registry = new Registry;  // never destroyed: threads may outlive static objects
-  return *the_registry;
+  static Immortal<Registry> the_registry;
+  return the_registry.value;
 }
+
+bool has_larger_id(const Descriptor* a, const Descriptor* b) { return a->id > b->id; }
 
 std::mutex reset_mutex;
 Totals forgotten;
 
 Totals sum() {
   Totals totals;
-  for (const Descriptor* descriptor : all_descriptors()) {
+  for (const Descriptor* descriptor = first_descriptor(); descriptor;
+       descriptor = descriptor->following.get_acquire()) {
     for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
       totals.values[counter] += descriptor->counters.get(static_cast<Counter>(counter));
     }
@@ -78,39 +82,34 @@ Descriptor& adopt_descriptor() {
   Registry& known = registry();
   const std::lock_guard guard(known.mutex);
   if (!known.unused.empty()) {
-    std::pop_heap(known.unused.begin(), known.unused.end(), std::greater<>());
-    Descriptor& descriptor = *known.all[known.unused.back() - 1];
+    std::pop_heap(known.unused.begin(), known.unused.end(), has_larger_id);
+    Descriptor& descriptor = *known.unused.back();
     known.unused.pop_back();
     return descriptor;
   }
-  const auto id = static_cast<std::uint32_t>(known.all.size() + 1);
+  const std::uint32_t id = known.made + 1;
   if (known.unused.capacity() < id) known.unused.reserve(2 * id);
-  known.all.push_back(std::make_unique<Descriptor>(id));
-  Descriptor& descriptor = *known.all.back();
-  if (descriptor.thin_id != 0) known.by_thin_id[id].store(&descriptor, std::memory_order_release);
-  return descriptor;
+  auto* const descriptor = new Descriptor(id);
+  known.made = id;
+  if (descriptor->thin_id != 0) known.by_thin_id[id].store(descriptor, std::memory_order_release);
+  known.end->set_release(descriptor);
+  known.end = &descriptor->following;
+  return *descriptor;
 }
 
 void retire_descriptor(Descriptor& descriptor) {
   forget_age(descriptor);
   Registry& known = registry();
   const std::lock_guard guard(known.mutex);
-  known.unused.push_back(descriptor.id);
-  std::push_heap(known.unused.begin(), known.unused.end(), std::greater<>());
+  known.unused.push_back(&descriptor);
+  std::push_heap(known.unused.begin(), known.unused.end(), has_larger_id);
 }
 
 Descriptor* descriptor_with_thin_id(std::uint64_t thin_id) {
   return registry().by_thin_id[thin_id].load(std::memory_order_acquire);
 }
 
-std::vector<Descriptor*> all_descriptors() {
-  Registry& known = registry();
-  const std::lock_guard guard(known.mutex);
-  std::vector<Descriptor*> descriptors;
-  descriptors.reserve(known.all.size());
-  for (const auto& descriptor : known.all) descriptors.push_back(descriptor.get());
-  return descriptors;
-}
+Descriptor* first_descriptor() { return registry().first.get_acquire(); }
 
 void reset_registry_after_fork() {
   new (&registry().mutex) std::mutex;
@@ -121,8 +120,8 @@ void reset_registry_after_fork() {
 void retire_descriptors_of_others(const Descriptor* survivor) {
   Registry& known = registry();
   known.unused.clear();
-  for (const auto& descriptor : known.all) {
-    if (descriptor.get() != survivor) known.unused.push_back(descriptor->id);
+  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+    if (descriptor != survivor) known.unused.push_back(descriptor);
   }
 }
 
@@ -139,7 +138,9 @@ void reset_statistics() {
   const Totals now = sum();
   const std::lock_guard guard(reset_mutex);
   forgotten = now;
-  for (Descriptor* descriptor : all_descriptors()) descriptor->counters.reset_peaks();
+  for (Descriptor* descriptor = first_descriptor(); descriptor;
+       descriptor = descriptor->following.get_acquire())
+    descriptor->counters.reset_peaks();
 }
 
 }  // namespace stmpy::core

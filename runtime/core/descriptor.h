@@ -161,8 +161,9 @@ struct Blocker {
 class Descriptor {
  public:
   // --- for the descriptor's life
-  const std::uint32_t id;       // from 1
-  const std::uint32_t thin_id;  // id, or 0 where it does not fit into a thin record
+  const std::uint32_t id;        // from 1
+  const std::uint32_t thin_id;   // id, or 0 where it does not fit into a thin record
+  Shown<Descriptor*> following;  // the one that was made next
 
   // --- what other threads act on
   alignas(64) Word status;
@@ -249,8 +250,8 @@ std::uint64_t draw_stamp();
 Descriptor& adopt_descriptor();
 void retire_descriptor(Descriptor& descriptor);
 Descriptor* descriptor_with_thin_id(std::uint64_t thin_id);
-// All there are, oldest first; descriptors of ended threads among them.
-std::vector<Descriptor*> all_descriptors();
+// Of all there are (`following`), the one that was made first; those of ended threads are among them.
+Descriptor* first_descriptor();
 // In the child after a fork: the registry's locks anew.
 void reset_registry_after_fork();
 // ... and every descriptor but the survivor's waits for its next thread.

@@ -13,9 +13,8 @@ namespace stmpy::core {
 // The age of who has the token; others draw larger ones.
 inline constexpr std::uint64_t kOldest = 1;
 
-// Waits for the token and takes it. Ended: it is ours, and an attempt
-// begins at once. Interrupted or
-// TimedOut: it is not. std::bad_alloc with nothing taken.
+// Waits for the token and takes it. Ended: it is ours, and an attempt begins at once. Interrupted or
+// TimedOut: it is not.
 Wait take_token(Descriptor& self);
 // ACTIVE -> IRREVOCABLE, behind begin(). The token is given back at the end of the attempt, whatever that is.
 void become_irrevocable(Descriptor& self);

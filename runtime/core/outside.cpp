@@ -103,7 +103,8 @@ void* committed_value(const Observer&, const Record& record, const Slot& slot) {
 
 std::vector<Seen> transactions_in_progress(const Observer&) {
   std::vector<Seen> all;
-  for (Descriptor* descriptor : all_descriptors()) {
+  for (Descriptor* descriptor = first_descriptor(); descriptor;
+       descriptor = descriptor->following.get_acquire()) {
     for (;;) {
       const Status before = descriptor->state();
       if (!before.in_progress()) break;
@@ -128,21 +129,21 @@ void finish_attempts_after_fork(Descriptor* survivor) {
   reset_registry_after_fork();
   reset_observers_after_fork();
   reset_fat_records_after_fork();
-  for (Descriptor* descriptor : all_descriptors()) {
+  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
     if (descriptor != survivor) descriptor->awaiting.set({});
     new (&descriptor->parker) Parker;
     new (&descriptor->waiters_mutex) std::mutex;
     descriptor->first_waiter = nullptr;
     descriptor->waiting_for_it = 0;
   }
-  const std::vector<void*> watched_by_others = reset_watchers_after_fork(survivor);
+  Watch* const of_others = reset_watchers_after_fork(survivor);
   finish_attempts_of_others(survivor);
-  for (void* object : watched_by_others) host.release(object);
+  release_left_behind(of_others);
 }
 
 void finish_attempts_of_others(Descriptor* survivor) {
   std::vector<void*> held;
-  for (Descriptor* descriptor : all_descriptors()) {
+  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
     if (descriptor == survivor) continue;
     finish_attempt(*descriptor);
     release_references(*descriptor, [&](void* reference) { keep(held, reference); });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/core/descriptor.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/schedule.h"
 
 namespace stmpy::core {
@@ -132,8 +133,8 @@ class FatPool {
 };
 
 FatPool& fat_pool() {
-  static FatPool* pool = new FatPool;  // never destroyed: threads may outlive static objects
-  return *pool;
+  static Immortal<FatPool> pool;
+  return pool.value;
 }
 
 FatRecord* fat_of(std::uint64_t word) { return reinterpret_cast<FatRecord*>(word & ~Record::kFat); }

@@ -8,6 +8,7 @@
 
 #include "runtime/core/descriptor.h"
 #include "runtime/core/host.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/schedule.h"
 
 namespace stmpy::core {
@@ -70,8 +71,8 @@ struct Limbo {
 };
 
 Limbo& limbo() {
-  static Limbo* the_limbo = new Limbo;  // never destroyed: threads may outlive static objects
-  return *the_limbo;
+  static Immortal<Limbo> the_limbo;
+  return the_limbo.value;
 }
 
 void keep(std::vector<void*> Kept::*what, void* kept) {

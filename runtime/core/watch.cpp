@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "runtime/core/host.h"
 #include "runtime/core/schedule.h"
@@ -175,24 +176,30 @@ void release_rest(Descriptor& self, bool committed) {
   });
 }
 
-std::vector<void*> reset_watchers_after_fork(Descriptor* survivor) {
+Watch* reset_watchers_after_fork(Descriptor* survivor) {
   for (Bucket& bucket : table) {
     bucket.lock.unlock();
     bucket.first = nullptr;
   }
-  std::vector<void*> left_behind;
-  for (Descriptor* descriptor : all_descriptors()) {
-    for (Watch* watch = descriptor->watch; watch; watch = watch->next_) {
-      if (descriptor == survivor) {
-        for (Watcher& watcher : watch->watchers_) enter(watcher);
-        watch->woken_.store(true);  // whoever was about to wake it is gone: it looks for itself
-      } else {
-        left_behind.insert(left_behind.end(), watch->objects_.begin(), watch->objects_.end());
-      }
+  Watch* left_behind = nullptr;
+  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+    if (descriptor == survivor) continue;
+    for (Watch* watch = std::exchange(descriptor->watch, nullptr); watch;) {
+      Watch* const next = std::exchange(watch->next_, left_behind);
+      left_behind = std::exchange(watch, next);
     }
-    if (descriptor != survivor) descriptor->watch = nullptr;
+  }
+  for (Watch* watch = survivor ? survivor->watch : nullptr; watch; watch = watch->next_) {
+    for (Watcher& watcher : watch->watchers_) enter(watcher);
+    watch->woken_.store(true);  // whoever was about to wake it is gone: it looks for itself
   }
   return left_behind;
+}
+
+void release_left_behind(Watch* first) {
+  for (const Watch* watch = first; watch; watch = watch->next_) {
+    for (void* object : watch->objects_) host.release(object);
+  }
 }
 
 }  // namespace stmpy::core

@@ -47,7 +47,8 @@ class Watch {
 
  private:
   friend void note_watchers(Descriptor& self, const Record& record);
-  friend std::vector<void*> reset_watchers_after_fork(Descriptor* survivor);
+  friend Watch* reset_watchers_after_fork(Descriptor* survivor);
+  friend void release_left_behind(Watch* first);
 
   Descriptor& self_;
   const std::uint64_t turn_;
@@ -76,8 +77,9 @@ inline void release_and_wake(Descriptor& self, Record& record, bool changed) {
 // where it has committed.
 void release_rest(Descriptor& self, bool committed);
 
-// In the child after a fork: locks anew, nobody but the survivor watches. What the others held, to be
-// released when their attempts are finished.
-std::vector<void*> reset_watchers_after_fork(Descriptor* survivor);
+// In the child after a fork: locks anew, nobody but the survivor watches. The watches of the others, in a
+// list: what they hold is to be released when their attempts are finished (any code may run).
+Watch* reset_watchers_after_fork(Descriptor* survivor);
+void release_left_behind(Watch* first);
 
 }  // namespace stmpy::core

@@ -222,7 +222,7 @@ TEST_F(ParkingTest, a_thread_detaches_around_its_sleep_with_no_lock_held) {
   std::atomic<int> detaches{0}, attaches{0};
   const auto no_lock_is_held = [&] {
     const std::lock_guard guard(holder.self.waiters_mutex);
-    all_descriptors();
+    const Thread adopts_a_descriptor;
   };
   on_detach = [&] {
     no_lock_is_held();

@@ -76,6 +76,19 @@ Ref<Object> Thread::committed(Thing& thing, int attribute) {
   return value;
 }
 
+std::unique_ptr<Watch> Thread::watch_and_abort(std::uint64_t turn) {
+  std::unique_ptr<Watch> watch;
+  doom(self);
+  try {
+    watch = std::make_unique<Watch>(self, turn);
+  } catch (...) {
+    abort();
+    throw;
+  }
+  abort();
+  return watch;
+}
+
 CoreTest::CoreTest() {
   install_host();
   signal_period = std::chrono::hours(1);

@@ -133,6 +133,7 @@ class Thread {
   void acquire(Thing& thing, int attribute, Mode mode);
   bool acquire_quickly(Thing& thing, int attribute, Mode mode);
   void note(Thing& thing, int attribute, Outcome outcome, bool again);
+  std::unique_ptr<Watch> watch_and_abort(std::uint64_t turn);
   void forget_call() {
     self.age = 0;
     self.promoted.clear();
@@ -153,10 +154,7 @@ int Thread::call(Options options, Body body) {
       draw_age(self);
       abort();
     } catch (const Retry&) {
-      doom(self);
-      const auto watch = std::make_unique<Watch>(self, turn);
-      revert(self);
-      let_go();
+      const std::unique_ptr<Watch> watch = watch_and_abort(turn);
       const Watch::Woken woken = watch->wait(options.deadline);
       self.age = 0;
       if (woken == Watch::Woken::TimedOut) throw TimedOut{};
