@@ -1,7 +1,5 @@
 #include "runtime/python/attempts.h"
 
-#include <new>
-
 #include "runtime/python/errors.h"
 #include "runtime/python/invariants.h"
 #include "runtime/python/unrecorded.h"
@@ -36,23 +34,14 @@ bool revert_attempt(Thread& thread) {
 }
 
 bool wait_for_token(Thread& thread, PyObject* function_name) {
-  try {
-    switch (core::take_token(thread.descriptor)) {
-      case core::Wait::Ended:
-        return true;
-      case core::Wait::TimedOut:
-        count_timeout();
-        PyErr_Format(errors::transaction_timeout,
-                     "%U waited longer than its timeout allows to become irrevocable; nothing was changed",
-                     function_name);
-        break;
-      default:
-        break;
-    }
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+  const core::Wait wait = core::take_token(thread.descriptor);
+  if (wait == core::Wait::TimedOut) {
+    count_timeout();
+    PyErr_Format(errors::transaction_timeout,
+                 "%U waited longer than its timeout allows to become irrevocable; nothing was changed",
+                 function_name);
   }
-  return false;
+  return wait == core::Wait::Ended;
 }
 
 void raise_timeout(PyObject* function_name) {

@@ -3,6 +3,7 @@
 
 #include "runtime/core/irrevocable.h"
 #include "runtime/python/barriers.h"
+#include "runtime/python/guarded.h"
 
 namespace stmpy {
 
@@ -60,15 +61,20 @@ struct EndOfCall {
 // TransactionTimeout for a call of that function.
 void raise_timeout(PyObject* function_name);
 
-// Runs `body` (returns Done, may run more than once) in the transaction of the thread, or in one of its own.
-// False with an exception.
+// Runs `body` (returns Done, may run more than once, may throw std::bad_alloc) in the transaction of the
+// thread, or in one of its own. False with an exception.
 template <class Body>
 bool in_one_transaction(Thread& thread, Body body) {
   const auto run = [&] {
-    Done done;
-    do done = body();
-    while (done == Done::Again);
-    return done == Done::Yes;
+    try {
+      Done done;
+      do done = body();
+      while (done == Done::Again);
+      return done == Done::Yes;
+    } catch (const std::bad_alloc&) {
+      raise_no_memory();
+      return false;
+    }
   };
   if (thread.in_transaction()) return run();
   thread.descriptor.deadline = core::kNoDeadline;

@@ -5,6 +5,7 @@
 #include "runtime/core/outside.h"
 #include "runtime/core/watch.h"
 #include "runtime/python/errors.h"
+#include "runtime/python/guarded.h"
 #include "runtime/python/order.h"
 #include "runtime/python/payload.h"
 #include "runtime/python/unrecorded.h"
@@ -12,6 +13,11 @@
 namespace stmpy {
 using core::Mode;
 using core::Outcome;
+
+void raise_no_memory() {
+  if (Thread* thread = this_thread_if_any()) core::drop_claim(thread->descriptor);
+  PyErr_NoMemory();
+}
 
 Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, Outcome& outcome) {
   core::Descriptor& self = thread.descriptor;
@@ -27,7 +33,7 @@ Done request(Thread& thread, PyObject* object, core::Record& record, Mode mode, 
           must_abort(thread) ? Outcome::Aborted : core::access_while_unwinding(self, record, object, mode);
     }
   } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+    raise_no_memory();
     return Done::Failed;
   }
   // Between a wait and the next request the caller may find that it wants something else, while the claim
@@ -64,7 +70,7 @@ Done request_write(Thread& thread, PyObject* object, core::Record& record, Mode 
   try {
     core::reserve_entry(self);
   } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+    raise_no_memory();
     return Done::Failed;
   }
   Outcome outcome;

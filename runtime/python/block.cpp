@@ -219,11 +219,7 @@ PyObject* exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 // Waiting in retry(), its time is up. Takes the place of the abort that is being handled, and knows what was
 // handled before that.
 void raise_timeout(Block* block, PyObject* abort) {
-  try {
-    raise_retry_timeout(*block->thread, block->name.get());
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-  }
+  raise_retry_timeout(*block->thread, block->name.get());
   RaisedException raised = RaisedException::take();
   if (PyExceptionInstance_Check(abort)) PyException_SetContext(raised.get(), PyException_GetContext(abort));
   raised.raise_again();

@@ -1,7 +1,5 @@
 #include "runtime/python/class_change.h"
 
-#include <new>
-
 #include "runtime/python/invariants.h"
 #include "runtime/python/object.h"
 #include "runtime/python/payload.h"
@@ -66,12 +64,7 @@ int set_class(PyObject* self, PyObject* value, void*) {
   const auto change = [&] {
     const Done owned = own_structure(*thread, self);
     if (owned != Done::Yes) return owned;
-    try {
-      core::reserve_entry(thread->descriptor);
-    } catch (const std::bad_alloc&) {
-      PyErr_NoMemory();
-      return Done::Failed;
-    }
+    if (!reserve_entry(*thread)) return Done::Failed;
     Ref old_class = Ref::borrow(reinterpret_cast<PyObject*>(Py_TYPE(self)));
     if (assign_class(self, value) < 0) return Done::Failed;
     forward_if_held(shell_of(self));

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "runtime/python/guarded.h"
 #include "runtime/python/payload.h"
 
 namespace stmpy {
@@ -40,33 +41,46 @@ int set_class_attribute(PyObject* type, PyObject* name, PyObject* value) {
   return original(type, name, value);
 }
 
-bool redirect_wrapper(const char* name) {
+// The descriptor of type's with that name. Null where it is not the interpreter's.
+PyWrapperDescrObject* wrapper_named(const char* name) {
   PyObject* wrapper = PyDict_GetItemString(PyType_Type.tp_dict, name);
-  if (!wrapper || std::strcmp(Py_TYPE(wrapper)->tp_name, "wrapper_descriptor") != 0) return false;
-  reinterpret_cast<PyWrapperDescrObject*>(wrapper)->d_wrapped = reinterpret_cast<void*>(set_class_attribute);
-  return true;
+  const bool is_own = wrapper && std::strcmp(Py_TYPE(wrapper)->tp_name, "wrapper_descriptor") == 0;
+  return is_own ? reinterpret_cast<PyWrapperDescrObject*>(wrapper) : nullptr;
 }
 
-bool redirect(PyTypeObject* metaclass) {
-  if (metaclass->tp_setattro == original) metaclass->tp_setattro = set_class_attribute;
-  Ref derived = Ref::steal(
+// The metaclass and all that derive from it.
+bool collect(PyObject* metaclass, PyObject* metaclasses) {
+  if (PyList_Append(metaclasses, metaclass) < 0) return false;
+  const Ref derived = Ref::steal(
       PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyType_Type), "__subclasses__", "O", metaclass));
   if (!derived) return false;
   for (Py_ssize_t index = 0; index < PyList_GET_SIZE(derived.get()); ++index) {
-    if (!redirect(reinterpret_cast<PyTypeObject*>(PyList_GET_ITEM(derived.get(), index)))) return false;
+    if (!collect(PyList_GET_ITEM(derived.get(), index), metaclasses)) return false;
   }
   return true;
 }
 
+// All or nothing: a metaclass that was left out could set no attribute any more.
 bool redirect_all() {
+  const Ref metaclasses = Ref::steal(PyList_New(0));
+  if (!metaclasses || !collect(reinterpret_cast<PyObject*>(&PyType_Type), metaclasses.get())) return false;
+  PyWrapperDescrObject* const wrappers[] = {wrapper_named("__setattr__"), wrapper_named("__delattr__")};
+  if (!wrappers[0] || !wrappers[1]) return false;
   original = PyType_Type.tp_setattro;
-  return redirect_wrapper("__setattr__") && redirect_wrapper("__delattr__") && redirect(&PyType_Type);
+  for (PyWrapperDescrObject* wrapper : wrappers)
+    wrapper->d_wrapped = reinterpret_cast<void*>(guarded<set_class_attribute>);
+  for (Py_ssize_t index = 0; index < PyList_GET_SIZE(metaclasses.get()); ++index) {
+    auto* const metaclass = reinterpret_cast<PyTypeObject*>(PyList_GET_ITEM(metaclasses.get(), index));
+    if (metaclass->tp_setattro == original) metaclass->tp_setattro = guarded<set_class_attribute>;
+  }
+  return true;
 }
 
 }  // namespace
 
 bool watch_class(PyTypeObject*) {
-  static const bool redirected = redirect_all();
+  static bool redirected = false;
+  if (!redirected) redirected = redirect_all();
   return redirected;
 }
 

@@ -4,12 +4,16 @@
 
 #include "runtime/python/callbacks.h"
 #include "runtime/python/finaliser.h"
+#include "runtime/python/guarded.h"
 
 namespace stmpy {
 
 Companions* companions_of(Thread& thread) {
-  if (!thread.companions) thread.companions.reset(new (std::nothrow) Companions);
-  if (!thread.companions) PyErr_NoMemory();
+  try {
+    if (!thread.companions) thread.companions = std::make_unique<Companions>();
+  } catch (const std::bad_alloc&) {
+    raise_no_memory();
+  }
   return thread.companions.get();
 }
 
@@ -18,7 +22,7 @@ bool reserve_entry(Thread& thread) {
     core::reserve_entry(thread.descriptor);
     return true;
   } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+    raise_no_memory();
     return false;
   }
 }

@@ -1,5 +1,6 @@
 #include "runtime/python/instance.h"
 
+#include "runtime/python/guarded.h"
 #include "runtime/python/invariants.h"
 #include "runtime/python/order.h"
 #include "runtime/python/unrecorded.h"
@@ -209,7 +210,7 @@ PyMethodDef instance_methods[] = {
      "instance_set(object, name, value)"},
     {"instance_delete", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(method_delete)), METH_FASTCALL,
      "instance_delete(object, name): AttributeError if there is none."},
-    {"instance_names", method_names, METH_O,
+    {"instance_names", guarded<method_names>, METH_O,
      "instance_names(object): names of its own attributes, in the order of insertion."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -7,8 +7,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/core/immortal.h"
 #include "runtime/python/barriers.h"
 #include "runtime/python/finaliser.h"
+#include "runtime/python/guarded.h"
 #include "runtime/python/payload.h"
 
 namespace stmpy {
@@ -55,8 +57,8 @@ struct LayoutTable {
 };
 
 LayoutTable& layouts() {
-  static LayoutTable* table = new LayoutTable;  // never destroyed: classes may outlive static objects
-  return *table;
+  static core::Immortal<LayoutTable> table;
+  return table.value;
 }
 
 PyObject* forget_class(PyObject* key, PyObject*) {
@@ -157,8 +159,13 @@ const Layout* layout_if_made(PyTypeObject* type) {
 }
 
 const Layout* layout_of(PyTypeObject* type) {
-  const Layout* known = layout_if_made(type);
-  return known ? known : make_layout(type);
+  if (const Layout* known = layout_if_made(type)) return known;
+  try {
+    return make_layout(type);
+  } catch (const std::bad_alloc&) {
+    raise_no_memory();
+    return nullptr;
+  }
 }
 
 std::vector<PyTypeObject*> classes_with_layout() {

@@ -332,8 +332,8 @@ PyObject* size_of(PyObject* self, PyObject*) {
 }
 
 PyGetSetDef getsets[] = {
-    {"__dict__", get_dict, set_dict, "The instance attributes: reads and writes go through to the object.",
-     nullptr},
+    {"__dict__", get_dict, guarded<set_dict>,
+     "The instance attributes: reads and writes go through to the object.", nullptr},
     {"__weakref__", get_weakref, nullptr, "list of weak references to the object", nullptr},
     {"__class__", get_class, set_class, "the object's class", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},

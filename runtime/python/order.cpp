@@ -64,12 +64,7 @@ bool append_to_order(Thread& thread, PyObject* object, Cell& coming) {
     if (!serials) return false;
     slot = &serials[index];
   }
-  try {
-    core::reserve_entry(thread.descriptor);
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-    return false;
-  }
+  if (!reserve_entry(thread)) return false;
   Ref serial = Ref::steal(
       PyLong_FromUnsignedLongLong(extra->serials_given.fetch_add(1, std::memory_order_relaxed) + 1));
   if (!serial) return false;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <mutex>
 
+#include "runtime/core/immortal.h"
 #include "runtime/python/class_watch.h"
 
 namespace stmpy {
@@ -12,8 +13,8 @@ constexpr const char* kForwardingAttribute = "__stm_forwarding__";
 
 // Guards the types of payloads and the slots of payload types. Nothing is called under it.
 std::mutex& types_mutex() {
-  static std::mutex* const mutex = new std::mutex;
-  return *mutex;
+  static core::Immortal<std::mutex> mutex;
+  return mutex.value;
 }
 
 void payload_dealloc(PyObject* self) {
@@ -177,7 +178,11 @@ bool make_native(Thread& thread, PyObject* object) {
     }
     Py_DECREF(forwarding);
   }
-  return is_native(payload) || make_type_native(thread, type, layout);
+  try {
+    return is_native(payload) || make_type_native(thread, type, layout);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void forward_if_held(Shell* shell) {

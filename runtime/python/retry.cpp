@@ -4,6 +4,7 @@
 
 #include "runtime/python/barriers.h"
 #include "runtime/python/errors.h"
+#include "runtime/python/guarded.h"
 #include "runtime/python/introspection.h"
 
 namespace stmpy {
@@ -57,7 +58,13 @@ Ref describe(const std::vector<Pair>& pairs) {
   return text;
 }
 
-void raise_timeout(PyObject* function_name, const Place& place, const std::vector<Pair>& pairs) {
+// Of what `for_each` gives to a function of a Pair.
+template <class ForEach>
+void raise_timeout(PyObject* function_name, const Place& place, ForEach for_each) try {
+  std::vector<Pair> pairs;
+  for_each([&](void* object, const core::Record* record) {
+    pairs.push_back({static_cast<PyObject*>(object), record});
+  });
   const Ref awaited = describe(pairs);
   const Ref where = awaited ? describe(place) : Ref();
   if (!where) return;
@@ -65,6 +72,8 @@ void raise_timeout(PyObject* function_name, const Place& place, const std::vecto
   PyErr_Format(errors::transaction_timeout,
                "%U waited longer than its timeout allows for a change of %U (%U); nothing was changed",
                function_name, awaited.get(), where.get());
+} catch (const std::bad_alloc&) {
+  raise_no_memory();
 }
 
 PyObject* retry_outermost(Thread& thread) {
@@ -157,18 +166,17 @@ void end_retry(Thread& thread) {
 
 void raise_retry_timeout(PyObject* function_name, const Place& place,
                          const std::vector<core::Watcher>& watched) {
-  std::vector<Pair> pairs;
-  for (const core::Watcher& watcher : watched)
-    pairs.push_back({static_cast<PyObject*>(watcher.object), watcher.record});
-  raise_timeout(function_name, place, pairs);
+  raise_timeout(function_name, place, [&](auto add) {
+    for (const core::Watcher& watcher : watched) add(watcher.object, watcher.record);
+  });
 }
 
 void raise_retry_timeout(Thread& thread, PyObject* function_name) {
-  std::vector<Pair> pairs;
-  thread.descriptor.accesses.forwards(thread.descriptor.first_access.get(), [&](const core::Access& access) {
-    pairs.push_back({static_cast<PyObject*>(access.object()), access.record.get()});
+  raise_timeout(function_name, thread.retry_place, [&](auto add) {
+    thread.descriptor.accesses.forwards(
+        thread.descriptor.first_access.get(),
+        [&](const core::Access& access) { add(access.object(), access.record.get()); });
   });
-  raise_timeout(function_name, thread.retry_place, pairs);
 }
 
 void raise_futile_retry(const Place& place, const char* why) {

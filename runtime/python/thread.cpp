@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/core/host.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/outside.h"
 #include "runtime/python/retry.h"
 
@@ -21,8 +22,8 @@ struct Threads {
 };
 
 Threads& threads() {
-  static Threads* all = new Threads;  // never destroyed: threads may outlive static objects
-  return *all;
+  static core::Immortal<Threads> all;
+  return all.value;
 }
 
 // Returns the descriptor at the end of the thread. Runs without the GIL, so nothing of Python's is touched.
@@ -54,8 +55,14 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   core::Descriptor* own = survivor ? &survivor->descriptor : nullptr;
   // What the others were in the middle of. Callbacks do not run: the threads that would run them are gone.
   std::vector<CallState> gone;
+  try {
+    gone.reserve(threads().by_descriptor.size());
+  } catch (const std::bad_alloc&) {  // what they have is let go at once
+  }
   for (const auto& [descriptor, thread] : threads().by_descriptor) {
-    if (thread != survivor) gone.push_back(std::exchange<CallState>(*thread, {}));
+    if (thread == survivor) continue;
+    CallState left = std::exchange<CallState>(*thread, {});
+    if (gone.size() < gone.capacity()) gone.push_back(std::move(left));
   }
   core::retire_descriptors_of_others(own);
   core::finish_attempts_after_fork(own);
@@ -72,14 +79,16 @@ namespace detail {
 Thread* adopt_thread() {
   static thread_local AtThreadExit at_exit;
   (void)at_exit;
+  core::Descriptor* descriptor = nullptr;
   try {
-    core::Descriptor& descriptor = core::adopt_descriptor();
+    descriptor = &core::adopt_descriptor();
     const std::lock_guard guard(threads().mutex);
-    Thread*& thread = threads().by_descriptor[&descriptor];
-    if (!thread) thread = new Thread(descriptor);
+    Thread*& thread = threads().by_descriptor[descriptor];
+    if (!thread) thread = new Thread(*descriptor);
     thread->ident.set(PyThread_get_thread_ident());
     return current_thread = thread;
   } catch (const std::bad_alloc&) {
+    if (descriptor) core::retire_descriptor(*descriptor);
     PyErr_NoMemory();
     return nullptr;
   }

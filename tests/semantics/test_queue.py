@@ -508,14 +508,14 @@ def test_one_item_is_got_by_one_of_many(stage):
 
     getters = [stage.start(get) for _ in range(3)]
     try:
-        for number in range(300):
+        for number in range(100):
             made.put(number)
             stage.until(made.empty)
     finally:
         stop.set()
     for getter in getters:
         getter.result()
-    assert sorted([*taken, *drained(made)]) == list(range(300))
+    assert sorted([*taken, *drained(made)]) == list(range(100))
 
 
 def test_the_size_outside_is_of_one_moment(stage):

@@ -2,13 +2,15 @@
 
 #include <vector>
 
+#include "runtime/core/immortal.h"
+
 namespace stmpy {
 namespace {
 
 // Filled while the module is made.
 std::vector<Collection>& collections() {
-  static auto* all = new std::vector<Collection>;
-  return *all;
+  static core::Immortal<std::vector<Collection>> all;
+  return all.value;
 }
 
 }  // namespace

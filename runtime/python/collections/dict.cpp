@@ -98,19 +98,19 @@ int dict_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   return done ? end_init(self) : -1;
 }
 
-PyMappingMethods mapping_methods = {size_of, subscript, assign};
+PyMappingMethods mapping_methods = {size_of, guarded<subscript>, guarded<assign>};
 
 PySequenceMethods make_sequence_methods() {
   PySequenceMethods sequence = {};
-  sequence.sq_contains = contains;
+  sequence.sq_contains = guarded<contains>;
   return sequence;
 }
 PySequenceMethods sequence_methods = make_sequence_methods();
 
 PyNumberMethods make_number_methods() {
   PyNumberMethods number = {};
-  number.nb_or = join;
-  number.nb_inplace_or = join_in_place;
+  number.nb_or = guarded<join>;
+  number.nb_inplace_or = guarded<join_in_place>;
   return number;
 }
 PyNumberMethods number_methods = make_number_methods();
@@ -129,11 +129,11 @@ PyTypeObject make_type() {
   type.tp_basicsize = sizeof(Keyed);
   type.tp_flags = kCollectionFlags | Py_TPFLAGS_MAPPING;
   type.tp_new = dict_new;
-  type.tp_init = dict_init;
+  type.tp_init = guarded<dict_init>;
   type.tp_dealloc = dealloc_keyed;
   type.tp_traverse = traverse_keyed;
   type.tp_clear = clear_keyed;
-  type.tp_iter = iterate;
+  type.tp_iter = guarded<iterate>;
   type.tp_repr = repr;
   type.tp_hash = PyObject_HashNotImplemented;
   type.tp_richcompare = compare;

@@ -99,8 +99,9 @@ PyObject* view(PyObject* self, PyObject*) {
 PyObject* reversed(PyObject* self, PyObject*) { return make_iterator(self, Shows::Keys, true); }
 
 PyObject* reduce(PyObject* self, PyObject*) {
-  return reduce_collection(self, "empty", Ref::steal(PyTuple_New(0)), Ref(),
-                           Ref::steal(make_iterator(self, Shows::Items, false)));
+  Ref pairs = Ref::steal(make_iterator(self, Shows::Items, false));
+  return pairs ? reduce_collection(self, "empty", Ref::steal(PyTuple_New(0)), Ref(), std::move(pairs))
+               : nullptr;
 }
 
 PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)) {
@@ -110,7 +111,7 @@ PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)
 }  // namespace
 
 PyMethodDef dict_methods[] = {
-    {"get", fast(get_method), METH_FASTCALL,
+    {"get", fast(guarded<get_method>), METH_FASTCALL,
      "get($self, key, default=None, /)\n--\n\nThe value of the key, or the default."},
     {"setdefault", fast(setdefault), METH_FASTCALL,
      "setdefault($self, key, default=None, /)\n--\n\nThe value of the key, which is the default from now on "
@@ -122,18 +123,18 @@ PyMethodDef dict_methods[] = {
      "none. Conflicts with "
      "everything that changes the dict."},
     {"clear", clear_method, METH_NOARGS, "clear($self, /)\n--\n\nRemoves everything."},
-    {"update", with_keywords(update), METH_VARARGS | METH_KEYWORDS,
+    {"update", with_keywords(guarded<update>), METH_VARARGS | METH_KEYWORDS,
      "D.update([E, ]**F) -> None. Sets the items of a mapping, of an iterable of pairs, and of the keywords, "
      "all at once."},
-    {"copy", copy, METH_NOARGS, "copy($self, /)\n--\n\nAn STMDict of the same items."},
+    {"copy", guarded<copy>, METH_NOARGS, "copy($self, /)\n--\n\nAn STMDict of the same items."},
     {"fromkeys", fast(fromkeys), METH_FASTCALL | METH_CLASS,
      "fromkeys($type, iterable, value=None, /)\n--\n\nA new one with keys from an iterable, all of one "
      "value."},
     {"keys", view<Shows::Keys>, METH_NOARGS, "A set-like view of the keys."},
     {"values", view<Shows::Values>, METH_NOARGS, "A view of the values."},
     {"items", view<Shows::Items>, METH_NOARGS, "A set-like view of the (key, value) pairs."},
-    {"__reversed__", reversed, METH_NOARGS, "An iterator over the keys, the last one first."},
-    {"__reduce__", reduce, METH_NOARGS, "Helper for pickle."},
+    {"__reversed__", guarded<reversed>, METH_NOARGS, "An iterator over the keys, the last one first."},
+    {"__reduce__", guarded<reduce>, METH_NOARGS, "Helper for pickle."},
     {"__sizeof__", memory_of, METH_NOARGS, "Size of object in memory, in bytes."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "See PEP 585."},
     {nullptr, nullptr, 0, nullptr},

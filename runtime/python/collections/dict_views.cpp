@@ -125,11 +125,11 @@ void dealloc(PyObject* view) {
 }
 
 PyMethodDef value_methods[] = {
-    {"__reversed__", iterate_reversed, METH_NOARGS, "A reverse iterator."},
+    {"__reversed__", guarded<iterate_reversed>, METH_NOARGS, "A reverse iterator."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyMethodDef set_methods[] = {
-    {"__reversed__", iterate_reversed, METH_NOARGS, "A reverse iterator."},
+    {"__reversed__", guarded<iterate_reversed>, METH_NOARGS, "A reverse iterator."},
     {"isdisjoint", is_disjoint, METH_O, "True if it has nothing in common with an iterable."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -146,7 +146,7 @@ PySequenceMethods make_sequence_methods(objobjproc contains) {
 }
 PySequenceMethods keys_sequence = make_sequence_methods(contains_key);
 PySequenceMethods values_sequence = make_sequence_methods(nullptr);
-PySequenceMethods items_sequence = make_sequence_methods(contains_item);
+PySequenceMethods items_sequence = make_sequence_methods(guarded<contains_item>);
 
 PyNumberMethods make_number_methods() {
   PyNumberMethods number = {};
@@ -164,7 +164,7 @@ PyTypeObject make_type(const char* name, PySequenceMethods& sequence, bool is_se
   type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
   type.tp_dealloc = dealloc;
   type.tp_traverse = traverse;
-  type.tp_iter = iterate;
+  type.tp_iter = guarded<iterate>;
   type.tp_repr = repr;
   type.tp_as_sequence = &sequence;
   type.tp_getset = getsets;

@@ -46,13 +46,16 @@ Stripes& EntryTable::make_stripes(int bits) {
   return *stripes;
 }
 
-EntryTable::EntryTable() try {
-  stripes_.store(&make_stripes(kStripeBits));
-  slots_.store(&slots_for(kFirstBits));
-  first_chunk_ = last_chunk_ = make_chunk(std::size_t{1} << kFirstBits);
-  left_in_chunk_ = first_chunk_->size;
-} catch (...) {
-  free_all();
+EntryTable::EntryTable() {
+  try {
+    stripes_.store(&make_stripes(kStripeBits));
+    slots_.store(&slots_for(kFirstBits));
+    first_chunk_ = last_chunk_ = make_chunk(std::size_t{1} << kFirstBits);
+    left_in_chunk_ = first_chunk_->size;
+  } catch (...) {
+    free_all();
+    throw;
+  }
 }
 
 EntryTable::~EntryTable() { free_all(); }

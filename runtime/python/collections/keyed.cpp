@@ -59,16 +59,6 @@ class NewEntry {
   bool made_ = false, linked_ = false;
 };
 
-// Makes it an error of Python's where memory ends.
-template <class Step>
-Done guarded(Step step) {
-  try {
-    return step();
-  } catch (const std::bad_alloc&) {
-    return fail_for_memory();
-  }
-}
-
 Done insert(Thread& thread, PyObject* self, const Key& key, PyObject* value, const std::vector<Entry*>& known,
             NewEntry& made) {
   if (const Done done = made.link(thread, self, key, known); done != Done::Yes) return done;
@@ -99,19 +89,12 @@ Done replace(Thread& thread, PyObject* self, Entry& entry, const Key& key, PyObj
 
 }  // namespace
 
-Done fail_for_memory() {
-  PyErr_NoMemory();
-  return Done::Failed;
-}
-
 Done get(Thread& thread, PyObject* self, const Key& key, Ref& value) {
-  return guarded([&] {
-    std::vector<Entry*> known;
-    Entry* found;
-    const Done done = find_entry(thread, self, key, Mode::Read, Mode::Read, known, found);
-    if (done == Done::Yes) value = Ref::borrow(found ? found->cell.peek() : nullptr);
-    return done;
-  });
+  std::vector<Entry*> known;
+  Entry* found;
+  const Done done = find_entry(thread, self, key, Mode::Read, Mode::Read, known, found);
+  if (done == Done::Yes) value = Ref::borrow(found ? found->cell.peek() : nullptr);
+  return done;
 }
 
 Done put(Thread& thread, PyObject* self, const Key& key, PyObject* value, bool keep, Ref& present) {
@@ -123,92 +106,79 @@ Done put(Thread& thread, PyObject* self, const Key& key, PyObject* value, bool k
   }
   NewEntry made(table);
   return until_done([&] {
-    return guarded([&] {
-      std::vector<Entry*> known;
-      Entry* found;
-      if (const Done done =
-              find_entry(thread, self, key, keep ? Mode::Read : Mode::Update, Mode::Add, known, found);
-          done != Done::Yes)
-        return done;
-      if (!found) return insert(thread, self, key, value, known, made);
-      if (keep) {
-        present = Ref::borrow(found->cell.peek());
-        return Done::Yes;
-      }
-      bool done_it;
-      return replace(thread, self, *found, {found->peek_key(), key.hash}, value, done_it);
-    });
+    std::vector<Entry*> known;
+    Entry* found;
+    if (const Done done =
+            find_entry(thread, self, key, keep ? Mode::Read : Mode::Update, Mode::Add, known, found);
+        done != Done::Yes)
+      return done;
+    if (!found) return insert(thread, self, key, value, known, made);
+    if (keep) {
+      present = Ref::borrow(found->cell.peek());
+      return Done::Yes;
+    }
+    bool done_it;
+    return replace(thread, self, *found, {found->peek_key(), key.hash}, value, done_it);
   });
 }
 
 Done take(Thread& thread, PyObject* self, const Key& key, Item& taken) {
-  return guarded([&] {
-    std::vector<Entry*> known;
-    Entry* found;
-    const Done done = find_entry(thread, self, key, Mode::Update, Mode::Read, known, found);
-    return done == Done::Yes && found ? empty_entry(thread, self, *found, taken) : done;
-  });
+  std::vector<Entry*> known;
+  Entry* found;
+  const Done done = find_entry(thread, self, key, Mode::Update, Mode::Read, known, found);
+  return done == Done::Yes && found ? empty_entry(thread, self, *found, taken) : done;
 }
 
 Done get_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
-  return guarded([&] {
-    items.clear();
-    std::vector<Entry*> entries;
-    if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
-    items.reserve(entries.size());
-    for (const Entry* entry : entries)
-      items.push_back(
-          {Ref::borrow(entry->peek_key()), Ref::borrow(entry->cell.peek()), entry->place(), entry});
-    return Done::Yes;
-  });
+  items.clear();
+  std::vector<Entry*> entries;
+  if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
+  items.reserve(entries.size());
+  for (const Entry* entry : entries)
+    items.push_back({Ref::borrow(entry->peek_key()), Ref::borrow(entry->cell.peek()), entry->place(), entry});
+  return Done::Yes;
 }
 
 Done take_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
-  return guarded([&] {
-    items.clear();
-    std::vector<Entry*> entries;
-    if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
-    items.resize(entries.size());
-    for (Entry* entry : entries) {
-      if (const Done done = own_cell(thread, self, entry->cell); done != Done::Yes) return done;
-    }
-    for (std::size_t index = 0; index < entries.size(); ++index) {
-      if (const Done done = empty_entry(thread, self, *entries[index], items[index]); done != Done::Yes)
-        return done;
-    }
-    return Done::Yes;
-  });
+  items.clear();
+  std::vector<Entry*> entries;
+  if (const Done done = hold_all(thread, self, entries); done != Done::Yes) return done;
+  items.resize(entries.size());
+  for (Entry* entry : entries) {
+    if (const Done done = own_cell(thread, self, entry->cell); done != Done::Yes) return done;
+  }
+  for (std::size_t index = 0; index < entries.size(); ++index) {
+    if (const Done done = empty_entry(thread, self, *entries[index], items[index]); done != Done::Yes)
+      return done;
+  }
+  return Done::Yes;
 }
 
 Done take_last(Thread& thread, PyObject* self, Item& taken) {
-  return guarded([&] {
-    std::vector<Entry*> entries;
-    const Done done = hold_all(thread, self, entries);
-    if (done != Done::Yes || entries.empty()) return done;
-    const auto before = [](const Entry* a, const Entry* b) { return a->place() < b->place(); };
-    return empty_entry(thread, self, **std::max_element(entries.begin(), entries.end(), before), taken);
-  });
+  std::vector<Entry*> entries;
+  const Done done = hold_all(thread, self, entries);
+  if (done != Done::Yes || entries.empty()) return done;
+  const auto before = [](const Entry* a, const Entry* b) { return a->place() < b->place(); };
+  return empty_entry(thread, self, **std::max_element(entries.begin(), entries.end(), before), taken);
 }
 
 Done take_any(Thread& thread, PyObject* self, Item& taken) {
-  return guarded([&] {
-    EntryTable& table = *keyed(self).table;
-    const auto is_there = [](const Entry& entry) { return entry.cell.peek() != nullptr; };
-    Entry* found = table.find_any([&](const Entry& entry) {
-      const core::Record& record = entry.cell.record;
-      return is_there(entry) && (is_free(entry) || core::holds(thread.descriptor, record));
-    });
-    if (!found) found = table.find_any(is_there);  // others use all of them
-    if (!found) {
-      // What is not to be seen may come back, or be there in a moment.
-      std::vector<Entry*> entries;
-      const Done done = hold_all(thread, self, entries);
-      if (done != Done::Yes || entries.empty()) return done;
-      found = entries.front();
-    }
-    if (const Done done = own_cell(thread, self, found->cell); done != Done::Yes) return done;
-    return is_there(*found) ? empty_entry(thread, self, *found, taken) : Done::Again;
+  EntryTable& table = *keyed(self).table;
+  const auto is_there = [](const Entry& entry) { return entry.cell.peek() != nullptr; };
+  Entry* found = table.find_any([&](const Entry& entry) {
+    const core::Record& record = entry.cell.record;
+    return is_there(entry) && (is_free(entry) || core::holds(thread.descriptor, record));
   });
+  if (!found) found = table.find_any(is_there);  // others use all of them
+  if (!found) {
+    // What is not to be seen may come back, or be there in a moment.
+    std::vector<Entry*> entries;
+    const Done done = hold_all(thread, self, entries);
+    if (done != Done::Yes || entries.empty()) return done;
+    found = entries.front();
+  }
+  if (const Done done = own_cell(thread, self, found->cell); done != Done::Yes) return done;
+  return is_there(*found) ? empty_entry(thread, self, *found, taken) : Done::Again;
 }
 
 bool look_up(Thread& thread, PyObject* self, const Key& key, Ref& value) {
@@ -225,12 +195,7 @@ bool look_up(Thread& thread, PyObject* self, const Key& key, Ref& value) {
     }
     if (!is_unrecorded(thread)) return until_done([&] { return get(thread, self, key, value); }) == Done::Yes;
   }
-  try {
-    return find_committed(thread, self, key, value);
-  } catch (const std::bad_alloc&) {
-    fail_for_memory();
-    return false;
-  }
+  return find_committed(thread, self, key, value);
 }
 
 Py_ssize_t size_of(PyObject* self) {
@@ -251,30 +216,28 @@ bool look_at_all(Thread& thread, PyObject* self, std::vector<Item>& items) {
   constexpr int kLooks = 4, kLooksUnrecorded = 1000;
   const bool unrecorded = is_unrecorded(thread);
   if (thread.in_transaction() && !unrecorded) return false;
-  try {
-    for (int look = 0; look < (unrecorded ? kLooksUnrecorded : kLooks); ++look) {
-      const bool done = collect_committed(thread, self, items);
-      core::Observer::empty_limbo();
-      if (done) return true;
-    }
-  } catch (const std::bad_alloc&) {
-    fail_for_memory();
+  for (int look = 0; look < (unrecorded ? kLooksUnrecorded : kLooks); ++look) {
+    const bool done = collect_committed(thread, self, items);
+    core::Observer::empty_limbo();
+    if (done) return true;
   }
-  return unrecorded && !PyErr_Occurred();
+  return unrecorded;
 }
 
 }  // namespace
 
-bool items_of(PyObject* self, std::vector<Item>& items) {
+bool items_of(PyObject* self, std::vector<Item>& items) try {
   Thread* thread = this_thread();
   if (!thread) return false;
-  if (!look_at_all(*thread, self, items)) {
-    if (PyErr_Occurred() || !in_one_transaction(*thread, [&] { return get_all(*thread, self, items); }))
-      return false;
-  }
+  if (!look_at_all(*thread, self, items) &&
+      !in_one_transaction(*thread, [&] { return get_all(*thread, self, items); }))
+    return false;
   const auto before = [](const Item& a, const Item& b) { return a.place < b.place; };
   if (!std::is_sorted(items.begin(), items.end(), before)) std::sort(items.begin(), items.end(), before);
   return true;
+} catch (const std::bad_alloc&) {
+  raise_no_memory();
+  return false;
 }
 
 }  // namespace stmpy

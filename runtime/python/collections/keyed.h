@@ -59,7 +59,7 @@ Done until_done(Step step) {
 
 // --- in the transaction of the thread, or outside of one
 
-// The value, or null; outside the committed one, at once. False with an exception.
+// The value, or null; outside the committed one, at once. False with an exception. std::bad_alloc.
 bool look_up(Thread& thread, PyObject* self, const Key& key, Ref& value);
 // How many keys there are; -1 with an exception.
 Py_ssize_t size_of(PyObject* self);
@@ -82,8 +82,5 @@ void dealloc_keyed(PyObject* self);
 // What access_map() calls their pairs: [key], "len", and "absent keys".
 Ref name_in_keyed(PyObject* self, const core::Record* record);
 bool is_inner_slot(PyObject* self, const core::Slot* slot);
-
-// MemoryError. Always Failed.
-Done fail_for_memory();
 
 }  // namespace stmpy

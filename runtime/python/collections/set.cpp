@@ -104,21 +104,21 @@ int contains(PyObject* self, PyObject* object) {
 PySequenceMethods make_sequence_methods() {
   PySequenceMethods sequence = {};
   sequence.sq_length = size_of;
-  sequence.sq_contains = contains;
+  sequence.sq_contains = guarded<contains>;
   return sequence;
 }
 PySequenceMethods sequence_methods = make_sequence_methods();
 
 PyNumberMethods make_number_methods() {
   PyNumberMethods number = {};
-  number.nb_or = operate<Combine::Union>;
-  number.nb_and = operate<Combine::Intersection>;
-  number.nb_subtract = operate<Combine::Difference>;
-  number.nb_xor = operate<Combine::SymmetricDifference>;
-  number.nb_inplace_or = operate_in_place<Combine::Union>;
-  number.nb_inplace_and = operate_in_place<Combine::Intersection>;
-  number.nb_inplace_subtract = operate_in_place<Combine::Difference>;
-  number.nb_inplace_xor = operate_in_place<Combine::SymmetricDifference>;
+  number.nb_or = guarded<operate<Combine::Union>>;
+  number.nb_and = guarded<operate<Combine::Intersection>>;
+  number.nb_subtract = guarded<operate<Combine::Difference>>;
+  number.nb_xor = guarded<operate<Combine::SymmetricDifference>>;
+  number.nb_inplace_or = guarded<operate_in_place<Combine::Union>>;
+  number.nb_inplace_and = guarded<operate_in_place<Combine::Intersection>>;
+  number.nb_inplace_subtract = guarded<operate_in_place<Combine::Difference>>;
+  number.nb_inplace_xor = guarded<operate_in_place<Combine::SymmetricDifference>>;
   return number;
 }
 PyNumberMethods number_methods = make_number_methods();
@@ -139,11 +139,11 @@ PyTypeObject make_type() {
   type.tp_basicsize = sizeof(Keyed);
   type.tp_flags = kCollectionFlags;
   type.tp_new = set_new;
-  type.tp_init = set_init;
+  type.tp_init = guarded<set_init>;
   type.tp_dealloc = dealloc_keyed;
   type.tp_traverse = traverse_keyed;
   type.tp_clear = clear_keyed;
-  type.tp_iter = iterate;
+  type.tp_iter = guarded<iterate>;
   type.tp_repr = repr;
   type.tp_hash = PyObject_HashNotImplemented;
   type.tp_richcompare = compare;

@@ -62,14 +62,17 @@ void* __wrap_calloc(std::size_t count, std::size_t size) {
 
 }  // namespace stmpy::core::test
 
-// What is not here (arrays, nothrow) is made of these.
+// What is not here (nothrow, arrays with an alignment) is made of these.
 void* operator new(std::size_t size) {
   return stmpy::core::test::allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return stmpy::core::test::allocate(size, static_cast<std::size_t>(alignment));
 }
+void* operator new[](std::size_t size) { return operator new(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
