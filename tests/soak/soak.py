@@ -1,13 +1,15 @@
 """Everything at once, for as long as it is told to: `python tests/soak/soak.py --seconds=3600 --threads=8`.
 
-Threads run what people write, all mixed: transfers, nested calls, exceptions, collections, callbacks,
-accesses outside, signal handlers that raise, collections of garbage, forks, threads that come and go. A line
-of figures every ten seconds; ends with status 1 where an invariant does not hold.
+Threads run what people write, all mixed and on both tiers: transfers, nested calls, exceptions, collections,
+callbacks, invariants, accesses outside, signal handlers that raise, collections of garbage, forks, threads
+that come and go (`parts.py`). A line of figures every ten seconds; ends with status 1 where an invariant does
+not hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import os
 import random
@@ -17,292 +19,43 @@ import sys
 import threading
 import time
 import traceback
+import types
 import warnings
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from stmpy import (
-    STMCounter,
-    STMList,
-    STMObject,
-    STMQueue,
-    TransactionTimeout,
-    atomic,
-    atomically,
-    in_transaction,
-    on_abort,
-    on_commit,
-    or_else,
-    retry,
-    stats,
-    unrecorded,
-)
+from stmpy import stats
+from stmpy.compiler import compile_source
 
-ACCOUNTS, EACH, TOKENS = 16, 100, 32
 STEPS_OF_A_THREAD = 2_000
 CHILD_PATIENCE = 60
-
-
-class Account(STMObject):
-    def __init__(self, balance: int) -> None:
-        self.balance = balance
-        self.payload: object = None
-
-
-class Oops(Exception):
-    """Leaves a transaction, which takes it back."""
 
 
 class Interrupted(BaseException):
     """What a signal handler raises, as KeyboardInterrupt is."""
 
 
-class Payload:
-    """In a cycle with itself, so that only the collector finds it."""
-
-    def __init__(self) -> None:
-        self.me = self
-
-
-class World:
-    """What the threads share, and what holds of it whenever no transaction is half done."""
-
-    def __init__(self) -> None:
-        self.accounts = [Account(EACH) for _ in range(ACCOUNTS)]
-        self.counter = STMCounter()
-        self.entries: STMList[int] = STMList()
-        self.sum_of_entries = Account(0)
-        self.boxes = [Account(0), Account(0)]
-        self.tokens: STMQueue[int] = STMQueue()
-        for token in range(TOKENS):
-            self.tokens.put_nowait(token)
-
-    @atomic
-    def check(self) -> None:
-        """As of one instant."""
-        total = sum(account.balance for account in self.accounts)
-        assert total == ACCOUNTS * EACH, total
-        entries = list(self.entries)
-        assert sum(entries) == self.sum_of_entries.balance, (entries, self.sum_of_entries.balance)
-
-    def check_at_the_end(self, counted: int, put: int) -> None:
-        self.check()
-        full = sum(box.balance for box in self.boxes)
-        assert full == put, (full, put)
-        assert int(self.counter) == counted, (int(self.counter), counted)
-        assert sorted(self.tokens.get_nowait() for _ in range(TOKENS)) == list(range(TOKENS))
-        assert self.tokens.empty()
-
-
-class Worker:
-    """One thread's part; what it counts is its own."""
-
-    def __init__(self, world: World, seed: int) -> None:
-        self.world = world
-        self.random = random.Random(seed)
-        self.own = Account(0)
-        self.counted = self.put = self.steps = self.noted = self.committed = 0
-        self.parts: list[Callable[[], None]] = [
-            self.transfer,
-            self.transfer,
-            self.nested,
-            self.exception,
-            self.count,
-            self.list_in_and_out,
-            self.token,
-            self.callbacks,
-            self.outside,
-            self.read_all,
-            self.garbage,
-            self.irrevocable,
-            self.hand_over,
-            self.whichever_is_there,
-        ]
-
-    def step(self) -> None:
-        self.random.choice(self.parts)()
-        self.steps += 1
-
-    def two(self) -> list[Account]:
-        return self.random.sample(self.world.accounts, 2)
-
-    def transfer(self) -> None:
-        source, target = self.two()
-
-        @atomic
-        def move() -> None:
-            source.balance -= 1
-            target.balance += 1
-
-        move()
-        assert not in_transaction()
-
-    def nested(self) -> None:
-        source, target = self.two()
-
-        @atomic
-        def inner() -> None:
-            target.balance += 1
-            source.balance -= 1
-            raise Oops
-
-        @atomic
-        def outer() -> None:
-            source.balance -= 2
-            try:
-                inner()
-            except Oops:
-                target.balance += 2
-
-        outer()
-
-    def exception(self) -> None:
-        source, target = self.two()
-
-        @atomic
-        def fails() -> None:
-            source.balance -= 50
-            target.new_attribute = object()
-            raise Oops
-
-        try:
-            fails()
-        except Oops:
-            return
-        raise AssertionError("an exception was lost")
-
-    def count(self) -> None:
-        amount = self.random.randrange(10)
-        atomically(self.world.counter.add, amount)
-        self.counted += amount
-
-    def list_in_and_out(self) -> None:
-        entries, total = self.world.entries, self.world.sum_of_entries
-        number, comes = self.random.randrange(100), self.random.random() < 0.5
-
-        @atomic
-        def change() -> None:
-            if comes and len(entries) < 50:
-                entries.append(number)
-                total.balance += number
-            elif entries:
-                total.balance -= entries.pop()
-
-        change()
-
-    def token(self) -> None:
-        tokens = self.world.tokens
-
-        @atomic
-        def through() -> None:
-            tokens.put_nowait(tokens.get_nowait())
-
-        through()
-
-    def callbacks(self) -> None:
-        source, target = self.two()
-        aborted = []
-
-        @atomic
-        def move() -> None:
-            on_commit(self.note)
-            on_abort(aborted.append, 1)
-            source.balance -= 1
-            target.balance += 1
-
-        move()
-        self.committed += 1
-        assert self.noted == self.committed, (self.noted, self.committed)
-
-    def note(self) -> None:
-        assert not in_transaction()
-        self.noted += 1
-
-    def outside(self) -> None:
-        self.own.balance += 1
-        self.random.choice(self.world.accounts).payload = self.steps
-        assert isinstance(self.random.choice(self.world.accounts).balance, int)
-
-    def read_all(self) -> None:
-        with_trace = self.random.random() < 0.5
-
-        @atomic
-        def total() -> int:
-            if with_trace:
-                return sum(account.balance for account in self.world.accounts)
-            with unrecorded():
-                return len([account.balance for account in self.world.accounts])
-
-        expected = ACCOUNTS * EACH if with_trace else ACCOUNTS
-        assert total() == expected
-
-    def garbage(self) -> None:
-        account, payload = self.random.choice(self.world.accounts), Payload()
-
-        @atomic
-        def keep() -> None:
-            account.payload = payload
-            if self.random.random() < 0.02:
-                gc.collect()
-
-        keep()
-
-    def irrevocable(self) -> None:
-        source, target = self.two()
-        ran = []
-
-        @atomic(irrevocable=True)
-        def move() -> None:
-            ran.append(1)
-            source.balance -= 1
-            target.balance += 1
-
-        move()
-        assert ran == [1], ran
-
-    def hand_over(self) -> None:
-        """Waits until a box is empty and fills it, or until it is full and empties it."""
-        box, fills = self.random.choice(self.world.boxes), self.random.random() < 0.5
-
-        @atomic(timeout=0.02)
-        def change() -> None:
-            if box.balance == fills:
-                retry()
-            box.balance = int(fills)
-
-        try:
-            change()
-            self.put += 1 if fills else -1
-        except TransactionTimeout:
-            pass
-
-    def whichever_is_there(self) -> None:
-        def empties(box: Account) -> Callable[[], None]:
-            def empty() -> None:
-                if not box.balance:
-                    box.payload = None  # is taken back
-                    retry()
-                box.balance = 0
-
-            return empty
-
-        @atomic(timeout=0.02)
-        def change() -> None:
-            or_else(*(empties(box) for box in self.world.boxes))
-
-        try:
-            change()
-            self.put -= 1
-        except TransactionTimeout:
-            pass
+def load_parts() -> list[types.ModuleType]:
+    """`parts` on each of the two tiers."""
+    path = Path(__file__).with_name("parts.py")
+    loaded = []
+    for is_compiled in (False, True):
+        module = types.ModuleType(f"parts_{is_compiled}")
+        source = path.read_bytes()
+        code = compile_source(source, str(path)).code() if is_compiled else compile(source, str(path), "exec")
+        exec(code, module.__dict__)
+        module.COMPILED = is_compiled  # type: ignore[attr-defined]
+        loaded.append(module)
+    return loaded
 
 
 class Soak:
     def __init__(self, seconds: float, threads: int, seed: int) -> None:
-        self.world = World()
+        self.tiers = load_parts()
+        self.world: Any = self.tiers[0].World()  # type: ignore[attr-defined]
         self.end = time.monotonic() + seconds
         self.threads = threads
         self.seeds = random.Random(seed)
-        self.workers: list[Worker] = []
         self.counted = self.put = self.steps = self.interrupts = self.forks = self.started = 0
         self.mutex = threading.Lock()
         self.failed = False
@@ -313,7 +66,7 @@ class Soak:
         signal.signal(signal.SIGALRM, self.interrupt)
         signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
         running: list[threading.Thread] = []
-        main = Worker(self.world, self.seeds.randrange(2**32))
+        main = self.new_worker()
         begun = reported = time.monotonic()
         try:
             while time.monotonic() < self.end and not self.failed:
@@ -337,18 +90,21 @@ class Soak:
             for account in self.world.accounts:
                 account.payload = None
             gc.collect()
-            alive = sum(type(thing) is Payload for thing in gc.get_objects())
+            alive = sum(type(thing).__name__ == "Payload" for thing in gc.get_objects())
             assert alive == 0, f"{alive} objects were never let go"
         return not self.failed
 
+    def new_worker(self) -> Any:
+        """On the one tier or on the other."""
+        return self.seeds.choice(self.tiers).Worker(self.world, self.seeds.randrange(2**32))
+
     def start(self) -> threading.Thread:
-        worker = Worker(self.world, self.seeds.randrange(2**32))
-        thread = threading.Thread(target=self.work, args=[worker])
+        thread = threading.Thread(target=self.work, args=[self.new_worker()])
         self.started += 1
         thread.start()
         return thread
 
-    def work(self, worker: Worker) -> None:
+    def work(self, worker: Any) -> None:
         try:
             while worker.steps < STEPS_OF_A_THREAD and time.monotonic() < self.end:
                 worker.step()
@@ -367,7 +123,7 @@ class Soak:
             self.armed = False
             raise Interrupted
 
-    def take_part(self, worker: Worker) -> None:
+    def take_part(self, worker: Any) -> None:
         """A moment of the main thread's, in whose midst a signal handler raises."""
         try:
             self.armed = True
@@ -390,7 +146,7 @@ class Soak:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 signal.alarm(CHILD_PATIENCE)
                 self.world.check()
-                Worker(self.world, 0).transfer()
+                self.new_worker().transfer()
                 self.world.check()
                 status = 0
             except BaseException:
@@ -408,7 +164,8 @@ class Soak:
         print(
             f"{seconds:7.0f} s  {now.committed:12,} committed  {now.aborted_by_conflict:11,} aborted  "
             f"{now.waits:10,} waits  {self.started:6,} threads  {self.forks:5,} forks  "
-            f"{self.interrupts:5,} interrupts  {resident_megabytes():6.1f} MB",
+            f"{self.interrupts:5,} interrupts  {resident_megabytes():6.1f} MB, "
+            f"{megabytes_in_use():.1f} in use, {sys.getallocatedblocks():,} blocks",
             flush=True,
         )
 
@@ -419,6 +176,26 @@ def resident_megabytes() -> float:
             return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+class MallocInfo(ctypes.Structure):
+    """struct mallinfo2 of glibc's."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in ("arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split())
+    )
+
+
+def megabytes_in_use() -> float:
+    """Of what malloc has asked the system for; 0 where there is no telling."""
+    try:
+        mallinfo = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo.restype = MallocInfo
+    info = mallinfo()
+    return float(info.uordblks + info.hblkhd) / 1e6
 
 
 def main() -> int:
