@@ -108,11 +108,11 @@ TEST_F(ForkTest, what_an_ended_attempt_was_still_letting_go_of_is_given_back) {
     vanished.start();
     vanished.write(*third, 8);
     finish_attempts_after_fork(&survivor.self);
+    for (const Thing* each : {thing.get(), second.get(), third.get()}) EXPECT_EQ(each->references, 1);
   };
   vanished.write(*third, std::move(value));
   vanished.abort();
   EXPECT_EQ(survivor.committed_number(*third), 3);
-  for (const Thing* each : {thing.get(), second.get(), third.get()}) EXPECT_EQ(each->references, 1);
 }
 
 TEST_F(ForkTest, a_token_that_was_taken_and_not_begun_with_is_free) {
