@@ -36,7 +36,6 @@ Outcome give_up(Descriptor& self, Record& record, const Refusal& refusal) {
     promote(self, record);
     self.counters.add(Counter::FailedUpgrades);
   }
-  draw_age(self);
   self.blocker = {refusal.by, &record};
   doom(self);
   return Outcome::Aborted;

@@ -187,7 +187,6 @@ void Record::inflate(std::uint64_t word) {
   fat->of.set(this);
   fat->version = word & kVersionMask;
   fat->watched = (word & kWatched) != 0;
-  fat->claim = {};
   fat->holders.clear();
   for (int index = 0; index < thin.count(); ++index) {
     fat->holders.push_back({descriptor_with_thin_id(thin.holder(index)), thin.mode_of(index)});
@@ -329,14 +328,13 @@ bool Record::is_watched() const {
 }
 
 std::vector<Attempt> Record::excluders(const Descriptor& self, Mode mode) {
+  // What `self` holds makes no difference: who goes with that and with `mode` goes with both together.
   for (;;) {
     std::vector<Attempt> found;
     const auto look = [&](Descriptor& holder, Mode held) {
       if (&holder == &self || compatible(mode, held)) return;
       if (const Attempt attempt = attempt_in_progress(holder)) found.push_back(attempt);
     };
-    const Mode own = held_by(self);
-    if (own != Mode::None) mode = joined(own, mode);
     const std::uint64_t word = word_.load();
     if (word & kFat) {
       LockedFat fat(*this, word);

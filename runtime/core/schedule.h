@@ -26,6 +26,7 @@ enum class Step {
   Spinning,    // somebody is about to look whether another attempt has ended
   TookToken,   // a candidate for irrevocable has taken the token, and not yet looked again
   BackingOff,  // who met contention is about to sleep
+  Waking,      // a sleeper in retry() is about to be woken
 };
 
 #if defined(STMPY_SCHEDULE) && STMPY_SCHEDULE

@@ -154,7 +154,10 @@ void note_watchers(Descriptor& self, const Record& record) {
 void wake_noted(Descriptor& self) {
   std::sort(self.to_wake.begin(), self.to_wake.end(),
             [](const Sleeper& a, const Sleeper& b) { return a.turn < b.turn; });
-  for (const Sleeper& sleeper : self.to_wake) sleeper.descriptor->parker.unpark();
+  for (const Sleeper& sleeper : self.to_wake) {
+    schedule(Step::Waking);
+    sleeper.descriptor->parker.unpark();
+  }
   self.to_wake.clear();
 }
 

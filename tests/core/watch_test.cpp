@@ -330,13 +330,9 @@ TEST_F(WatchTest, a_record_released_without_an_attempt_wakes) {
 }
 
 TEST_F(WatchTest, all_who_watch_are_woken_in_the_order_in_which_they_came) {
-  std::mutex order_mutex;
-  std::vector<int> order;
   std::deque<Actor> waiters;
-  std::vector<Descriptor*> descriptors(8);
   for (int number = 0; number < 8; ++number) {
     waiters.emplace_back([&, number](Thread& thread) {
-      descriptors[static_cast<std::size_t>(number)] = &thread.self;
       // Each reads another one first, so that the table has them in different places.
       thread.call([&] {
         thread.number(*other, number % 4);
@@ -353,9 +349,11 @@ TEST_F(WatchTest, all_who_watch_are_woken_in_the_order_in_which_they_came) {
     });
     EXPECT_TRUE(thread.self.to_wake.empty());
   });
-  changer.run_to(Step::Ended);
-  changer.run_to_end();
-  for (Actor& waiter : waiters) waiter.run_to_end();
+  changer.run_to(Step::Waking);
+  for (Actor& waiter : waiters) {
+    &waiter == &waiters.back() ? changer.run_to_end() : changer.run_to(Step::Waking);
+    waiter.run_to_end();  // the others sleep
+  }
 }
 
 TEST_F(WatchTest, who_comes_first_is_first_in_the_batch) {
