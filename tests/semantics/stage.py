@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sysconfig
 import threading
 from collections.abc import Callable
 from typing import Any
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed. Nothing waits for as long as this when it succeeds."""
@@ -72,6 +75,30 @@ class Stage:
         pause = Pause()
         self._pauses.append(pause)
         return pause
+
+    def look_while(self, act: Callable[[int], Any], look: Callable[[], Any], *, times: int = 30) -> None:
+        """Looks while another thread acts without pause, until so many looks had a turn of it end in them.
+
+        On a busy machine two threads may long take turns, and whatever a look can see half of is seen whole.
+        """
+        turns, stop = 0, threading.Event()
+
+        def work() -> None:
+            nonlocal turns
+            while not stop.is_set():
+                turns += 1
+                act(turns)
+
+        worker = self.start(work)
+        try:
+            overlaps = 0
+            while overlaps < (times if FREE_THREADED else 10) and worker.is_running():
+                before = turns
+                look()
+                overlaps += turns != before
+        finally:
+            stop.set()
+        worker.result()
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Looks until something that other threads bring about is so."""

@@ -461,12 +461,12 @@ def test_a_large_dict_outside_is_of_one_moment(stage):
         del d[turn % 1998 + 1]
         d[turn % 1998 + 1] = 0
 
-    worker = stage.start(lambda: [change(turn) for turn in range(10_000)])
-    while worker.is_running():
+    def look():
         seen = dict(d.items())
         assert seen[0] == seen[1999]
         assert len(seen) == len(d) == 2000
-    worker.result()
+
+    stage.look_while(change, look)
 
 
 def test_a_dict_that_grows_outside_is_of_one_moment(stage):
@@ -475,13 +475,14 @@ def test_a_dict_that_grows_outside_is_of_one_moment(stage):
 
     @atomic
     def change(turn):
-        d["left"] -= 1
-        d["new", turn] = 1
+        if turn < 3000:
+            d["left"] -= 1
+            d["new", turn] = 1
 
-    worker = stage.start(lambda: [change(turn) for turn in range(3000)])
-    while worker.is_running():
+    def look():
         assert sum(d.values()) == 3000
-    worker.result()
+
+    stage.look_while(change, look)
 
 
 def test_a_sum_stays_the_same_among_many_threads(stage):
@@ -658,16 +659,17 @@ def test_a_key_that_goes_and_comes_back_is_never_missed(stage):
     d, last = STMDict(a=0), 0
 
     @atomic
-    def renew():
+    def renew(_):
         d["a"] = d.pop("a") + 1
 
-    worker = stage.start(lambda: [renew() for _ in range(20_000)])
-    while worker.is_running():
-        now = d["a"]
-        assert last <= now
-        last = now
-    worker.result()
-    assert d["a"] == 20_000
+    def look():
+        nonlocal last
+        for _ in range(100):
+            now = d["a"]
+            assert last <= now
+            last = now
+
+    stage.look_while(renew, look)
 
 
 def test_a_key_that_goes_as_another_one_comes_is_never_missed(stage):
@@ -679,17 +681,16 @@ def test_a_key_that_goes_as_another_one_comes_is_never_missed(stage):
     def move(source, target):
         d[target] = d.pop(source)
 
-    def work():
-        for _ in range(5000):
-            move(one, other)
-            move(other, one)
+    def work(_):
+        move(one, other)
+        move(other, one)
 
-    worker = stage.start(work)
-    while worker.is_running():
+    def look():
         seen = atomically(lambda: [key in d for key in (Key(1), Key(2))])
         assert sorted(seen) == [False, True]
         assert len(d) == 1
-    worker.result()
+
+    stage.look_while(work, look)
 
 
 # --- iteration

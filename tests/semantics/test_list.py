@@ -431,16 +431,15 @@ def test_a_long_list_outside_is_of_one_moment(stage):
     """Written one after the other, outside: the first is never behind the last one, and one ahead at most."""
     made = STMList([0] * 2000)
 
-    def work():
-        for number in range(1, 30_000):
-            made[0] = number
-            made[-1] = number
+    def change(number):
+        made[0] = number
+        made[-1] = number
 
-    worker = stage.start(work)
-    while worker.is_running():
+    def look():
         seen = made.copy()
         assert 0 <= seen[0] - seen[-1] <= 1, "elements of two moments were seen"
-    worker.result()
+
+    stage.look_while(change, look)
 
 
 def test_a_long_list_that_grows_and_shrinks_is_of_one_moment(stage):
@@ -451,11 +450,11 @@ def test_a_long_list_that_grows_and_shrinks_is_of_one_moment(stage):
         made[0] = number
         made.append(number) if number % 2 else made.pop()
 
-    worker = stage.start(lambda: [change(number) for number in range(1, 10_000)])
-    while worker.is_running():
+    def look():
         seen = made.copy()
         assert len(seen) == 2000 + seen[0] % 2, "half of a transaction was seen"
-    worker.result()
+
+    stage.look_while(change, look)
 
 
 def test_a_write_outside_waits_for_its_turn(stage):

@@ -481,18 +481,16 @@ def test_a_full_queue_stays_so_among_gets_that_are_taken_back(stage):
         made.get_nowait()
         raise Reverted
 
-    def work():
-        for _ in range(2000):
-            with pytest.raises(Reverted):
-                take()
+    def work(_):
+        with pytest.raises(Reverted):
+            take()
 
-    getters = [stage.start(work) for _ in range(2)]
-    while any(getter.is_running() for getter in getters):
+    def look():
         for how in (lambda f: f(), atomically):
             with pytest.raises(queue.Full):
                 how(lambda: made.put_nowait("b"))
-    for getter in getters:
-        getter.result()
+
+    stage.look_while(work, look)
     assert drained(made) == ["a"]
 
 
@@ -522,13 +520,14 @@ def test_the_size_outside_is_of_one_moment(stage):
     made = filled(range(3))
 
     @atomic
-    def turn():
+    def turn(_):
         made.put(made.get())
 
-    worker = stage.start(lambda: [turn() for _ in range(20_000)])
-    while worker.is_running():
-        assert made.qsize() == 3
-    worker.result()
+    def look():
+        for _ in range(200):
+            assert made.qsize() == 3
+
+    stage.look_while(turn, look)
 
 
 # --- what is done
