@@ -167,7 +167,6 @@ TEST_F(OutsideTest, each_slot_of_a_pair_has_a_pre_image_of_its_own) {
   log_slot(writer.self, thing->record(0), thing.get(), thing->slot(1), thing->slot(1).load(), false);
   const auto before = Ref<Object>::borrowed(static_cast<Object*>(thing->slot(1).load()));
   thing->slot(1) = make<Object>(66).give_away();
-  Thread reader;
   {
     const Observer observer(reader.self);
     EXPECT_EQ(committed_value(observer, thing->record(0), thing->slot(1)), before.get());
