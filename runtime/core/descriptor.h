@@ -233,6 +233,16 @@ inline bool in_progress(const Attempt& attempt) {
 inline bool holds_nothing(const Descriptor& self) {
   return self.accesses.empty_since(self.first_access.get()) && self.made.empty_since(self.first_made);
 }
+// `visit(record, object)` for each pair that the attempt has, in the order in which it came to have them;
+// then for those of the objects that it has made.
+template <class Visit>
+void for_each_pair(Descriptor& self, Visit visit) {
+  self.accesses.forwards(self.first_access.get(),
+                         [&](const Access& access) { visit(*access.record.get(), access.object()); });
+  self.made.forwards(self.first_made, [&](const Made& made) {
+    made.for_each_record([&](Record& record) { visit(record, made.object.get()); });
+  });
+}
 // From here on inline checks answer nothing. Late, for the next attempt, it makes that one slower and no
 // more.
 inline void hide_patterns(Descriptor& of) {

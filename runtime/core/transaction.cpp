@@ -74,12 +74,7 @@ void revert_effects(Descriptor& self, AppendLog<PendingEffect>::Position since) 
 void end_attempt(Descriptor& self, bool committed) {
   drop_claim(self);
   bool all_released = true;
-  self.accesses.forwards(self.first_access.get(), [&](const Access& access) {
-    all_released &= access.record.get()->release_if_alone(self.thin_id);
-  });
-  self.made.forwards(self.first_made, [&](const Made& made) {
-    made.for_each_record([&](Record& record) { all_released &= record.release_if_alone(self.thin_id); });
-  });
+  for_each_pair(self, [&](Record& record, void*) { all_released &= record.release_if_alone(self.thin_id); });
   if (!all_released) release_rest(self, committed);
   schedule(Step::Released);
   hide_patterns(self);

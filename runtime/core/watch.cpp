@@ -84,9 +84,9 @@ class Changes {
 }  // namespace
 
 Watch::Watch(Descriptor& self, std::uint64_t turn) : self_(self), turn_(turn) {
-  self.accesses.forwards(self.first_access.get(), [&](const Access& access) {
-    watchers_.push_back({access.record.get(), access.object(), this, nullptr, nullptr});
-    objects_.push_back(access.object());
+  for_each_pair(self, [&](Record& record, void* object) {
+    watchers_.push_back({&record, object, this, nullptr, nullptr});
+    objects_.push_back(object);
   });
   std::sort(objects_.begin(), objects_.end());
   objects_.erase(std::unique(objects_.begin(), objects_.end()), objects_.end());
@@ -163,19 +163,13 @@ void wake_noted(Descriptor& self) {
 
 void release_rest(Descriptor& self, bool committed) {
   std::optional<Changes> of_watched;
-  self.accesses.forwards(self.first_access.get(), [&](const Access& access) {
-    Record& record = *access.record.get();
+  for_each_pair(self, [&](Record& record, void*) {
     bool changed = committed && changes(record.held_by(self));
     if (changed && record.is_watched()) {
       if (!of_watched) of_watched.emplace(self);
       changed = of_watched->of(record);
     }
     if (record.release(self, changed)) note_watchers(self, record);
-  });
-  self.made.forwards(self.first_made, [&](const Made& made) {
-    made.for_each_record([&](Record& record) {
-      if (record.release(self)) note_watchers(self, record);
-    });
   });
 }
 

@@ -89,7 +89,7 @@ PyObject* retry_outermost(Thread& thread) {
                        "the transaction");
     return nullptr;
   }
-  if (self.accesses.empty_since(self.first_access.get())) {
+  if (core::holds_nothing(self)) {
     raise_futile_retry(thread.retry_place,
                        "the transaction has read nothing, so that nothing could ever wake it: read what it "
                        "waits for, an attribute of an STMObject, before");
@@ -173,9 +173,7 @@ void raise_retry_timeout(PyObject* function_name, const Place& place,
 
 void raise_retry_timeout(Thread& thread, PyObject* function_name) {
   raise_timeout(function_name, thread.retry_place, [&](auto add) {
-    thread.descriptor.accesses.forwards(
-        thread.descriptor.first_access.get(),
-        [&](const core::Access& access) { add(access.object(), access.record.get()); });
+    core::for_each_pair(thread.descriptor, [&](core::Record& record, void* object) { add(object, &record); });
   });
 }
 

@@ -19,12 +19,8 @@ Unrecorded* context_of(PyObject* self) { return reinterpret_cast<Unrecorded*>(se
 // object.
 void forward_what_is_written(Thread& thread) {
   core::Descriptor& self = thread.descriptor;
-  self.accesses.forwards(self.first_access.get(), [&](core::Access& access) {
-    if (core::is_write(access.record.get()->held_by(self)))
-      forward_if_held(shell_of(static_cast<PyObject*>(access.object())));
-  });
-  self.made.forwards(self.first_made, [](core::Made& made) {
-    forward_if_held(shell_of(static_cast<PyObject*>(made.object.get())));
+  core::for_each_pair(self, [&](const core::Record& record, void* object) {
+    if (core::is_write(record.held_by(self))) forward_if_held(shell_of(static_cast<PyObject*>(object)));
   });
 }
 

@@ -25,6 +25,7 @@ from stmpy import (
     or_else,
     retry,
     revert_log,
+    stats,
     unrecorded,
 )
 
@@ -161,6 +162,25 @@ def test_an_alternative_takes_back_what_it_wrote():
         return order
 
     assert choose().count == 1
+
+
+def test_retry_waits_for_a_change_of_one_that_others_know(stage):
+    leaked, attempts, before = [], [], stats().retries
+
+    @atomic
+    def wait():
+        attempts.append(None)
+        if not leaked:
+            leaked.append(Order("tea"))
+        if leaked[0].count == 1:
+            retry()
+        return leaked[0].count
+
+    waiting = stage.start(wait)
+    stage.until(lambda: stats().retries > before)
+    leaked[0].count = 2
+    assert waiting.result() == 2
+    assert len(attempts) == 2
 
 
 def test_outside_it_has_no_attributes_before_the_commit(stage):
