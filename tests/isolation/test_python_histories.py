@@ -39,7 +39,11 @@ def programs(*needed):
 def is_wrong(script, source, *, edit=lambda text: text, **instead):
     code = compile(edit(script.text), "<generated>", "exec")
     history, world = history_of(script, code, source, **instead)
-    return not judge(history).right or world.broken(history) is not None
+    try:
+        right = judge(history).right
+    except ValueError:  # what was moved is in two places: no transactions leave that
+        return True
+    return not right or world.broken(history) is not None
 
 
 def test_without_transactions_the_same_programs_leave_wrong_histories():
