@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sysconfig
 
 import pytest
@@ -14,6 +15,12 @@ def pytest_report_header() -> str:
 
     build = "free-threaded" if FREE_THREADED else "with the GIL"
     return f"stmpy {stmpy.__version__} from {stmpy.__path__[0]}, {build}"
+
+
+def pytest_collection_finish() -> None:
+    """What the run itself is made of is no garbage: the tests' collections need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
