@@ -13,7 +13,7 @@ from rivals import Rival
 from stage import Stage
 
 import stmpy
-from stmpy import TransactionTimeout, TransactionUsageError, atomic
+from stmpy import TransactionTimeout, TransactionUsageError, _runtime, atomic
 
 
 class Refused(Exception):
@@ -189,7 +189,7 @@ def test_a_wait_for_its_turn_ends_with_the_timeout_and_is_named(stage: Stage) ->
 
 
 def test_a_keyboard_interrupt_ends_a_wait_for_its_turn(stage: Stage) -> None:
-    inside, waiting = stage.pause(), threading.Event()
+    inside = stage.pause()
 
     @atomic(irrevocable=True)
     def hold() -> None:
@@ -204,11 +204,10 @@ def test_a_keyboard_interrupt_ends_a_wait_for_its_turn(stage: Stage) -> None:
     before = stmpy.stats().waits
 
     def interrupt() -> None:
-        waiting.wait()
+        stage.until(lambda: _runtime.waits(0))  # before that it would interrupt the test
         os.kill(os.getpid(), signal.SIGINT)
 
     killer = stage.start(interrupt)
-    waiting.set()
     with pytest.raises(KeyboardInterrupt):
         wait()
     assert stmpy.stats().waits >= before
