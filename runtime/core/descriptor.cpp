@@ -49,8 +49,7 @@ Totals forgotten;
 
 Totals sum() {
   Totals totals;
-  for (const Descriptor* descriptor = first_descriptor(); descriptor;
-       descriptor = descriptor->following.get_acquire()) {
+  for (const Descriptor* descriptor : all_descriptors()) {
     for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
       totals.values[counter] += descriptor->counters.get(static_cast<Counter>(counter));
     }
@@ -109,7 +108,7 @@ Descriptor* descriptor_with_thin_id(std::uint64_t thin_id) {
   return registry().by_thin_id[thin_id].load(std::memory_order_acquire);
 }
 
-Descriptor* first_descriptor() { return registry().first.get_acquire(); }
+AllDescriptors::Iterator AllDescriptors::begin() const { return Iterator(registry().first.get_acquire()); }
 
 void reset_registry_after_fork() {
   new (&registry().mutex) std::mutex;
@@ -120,7 +119,7 @@ void reset_registry_after_fork() {
 void retire_descriptors_of_others(const Descriptor* survivor) {
   Registry& known = registry();
   known.unused.clear();
-  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor != survivor) known.unused.push_back(descriptor);
   }
 }
@@ -138,9 +137,7 @@ void reset_statistics() {
   const Totals now = sum();
   const std::lock_guard guard(reset_mutex);
   forgotten = now;
-  for (Descriptor* descriptor = first_descriptor(); descriptor;
-       descriptor = descriptor->following.get_acquire())
-    descriptor->counters.reset_peaks();
+  for (Descriptor* descriptor : all_descriptors()) descriptor->counters.reset_peaks();
 }
 
 }  // namespace stmpy::core

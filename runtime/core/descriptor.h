@@ -260,8 +260,27 @@ std::uint64_t draw_stamp();
 Descriptor& adopt_descriptor();
 void retire_descriptor(Descriptor& descriptor);
 Descriptor* descriptor_with_thin_id(std::uint64_t thin_id);
-// Of all there are (`following`), the one that was made first; those of ended threads are among them.
-Descriptor* first_descriptor();
+// All there are, the one that was made first in front; those of ended threads are among them. Walked without
+// a lock, while others may be made.
+class AllDescriptors {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(Descriptor* at) : at_(at) {}
+    Descriptor* operator*() const { return at_; }
+    Iterator& operator++() {
+      at_ = at_->following.get_acquire();
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    Descriptor* at_;
+  };
+  Iterator begin() const;
+  Iterator end() const { return Iterator(nullptr); }
+};
+inline AllDescriptors all_descriptors() { return {}; }
 // In the child after a fork: the registry's locks anew.
 void reset_registry_after_fork();
 // ... and every descriptor but the survivor's waits for its next thread.

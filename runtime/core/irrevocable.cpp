@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kNap{1};
 // A call in progress that is older. One that has drawn its age and not shown it yet is missed: the token goes
 // to the younger of the two then, and the older one may be aborted for it once.
 Descriptor* older_call(const Descriptor& self) {
-  for (Descriptor* other = first_descriptor(); other; other = other->following.get_acquire()) {
+  for (Descriptor* other : all_descriptors()) {
     if (other != &self && older(*other, self)) return other;
   }
   return nullptr;

@@ -103,8 +103,7 @@ void* committed_value(const Observer&, const Record& record, const Slot& slot) {
 
 std::vector<Seen> transactions_in_progress(const Observer&) {
   std::vector<Seen> all;
-  for (Descriptor* descriptor = first_descriptor(); descriptor;
-       descriptor = descriptor->following.get_acquire()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     for (;;) {
       const Status before = descriptor->state();
       if (!before.in_progress()) break;
@@ -129,7 +128,7 @@ void finish_attempts_after_fork(Descriptor* survivor) {
   reset_registry_after_fork();
   reset_observers_after_fork();
   reset_fat_records_after_fork();
-  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor != survivor) descriptor->awaiting.set({});
     new (&descriptor->parker) Parker;
     new (&descriptor->waiters_mutex) std::mutex;
@@ -143,7 +142,7 @@ void finish_attempts_after_fork(Descriptor* survivor) {
 
 void finish_attempts_of_others(Descriptor* survivor) {
   std::vector<void*> held;
-  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor == survivor) continue;
     finish_attempt(*descriptor);
     release_references(*descriptor, [&](void* reference) { keep(held, reference); });

@@ -21,8 +21,7 @@ constexpr int kSteps = 16;
 
 std::vector<SeenWait> waits_since(Clock::time_point latest) {
   std::vector<SeenWait> all;
-  for (Descriptor* descriptor = first_descriptor(); descriptor;
-       descriptor = descriptor->following.get_acquire()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     const Awaiting awaiting = descriptor->awaiting.get();
     if (awaiting.number != 0 && awaiting.since <= latest) all.push_back({descriptor, awaiting});
   }

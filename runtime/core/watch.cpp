@@ -179,7 +179,7 @@ Watch* reset_watchers_after_fork(Descriptor* survivor) {
     bucket.first = nullptr;
   }
   Watch* left_behind = nullptr;
-  for (Descriptor* descriptor = first_descriptor(); descriptor; descriptor = descriptor->following.get()) {
+  for (Descriptor* descriptor : all_descriptors()) {
     if (descriptor == survivor) continue;
     for (Watch* watch = std::exchange(descriptor->watch, nullptr); watch;) {
       Watch* const next = std::exchange(watch->next_, left_behind);

@@ -160,7 +160,7 @@ TEST_F(FaultsTest, clean_up_code_of_a_doomed_attempt) {
 TEST_F(FaultsTest, a_thread_s_first_transaction) {
   const auto count = [] {
     long descriptors = 0;
-    for (Descriptor* each = first_descriptor(); each; each = each->following.get()) ++descriptors;
+    for ([[maybe_unused]] const Descriptor* each : all_descriptors()) ++descriptors;
     return descriptors;
   };
   const std::deque<Thread> others(static_cast<std::size_t>(count()));  // there is none left over
