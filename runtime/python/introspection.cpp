@@ -1,11 +1,11 @@
 #include "runtime/python/introspection.h"
 
 #include <algorithm>
-#include <new>
 #include <vector>
 
 #include "runtime/core/outside.h"
 #include "runtime/python/collections/collection.h"
+#include "runtime/python/guarded.h"
 #include "runtime/python/transaction_view.h"
 
 namespace stmpy {
@@ -78,25 +78,21 @@ std::vector<InProgress> look_at_all(Thread& thread) {
 PyObject* transactions_in_progress(PyObject*, PyObject*) {
   Thread* thread = this_thread();
   if (!thread) return nullptr;
-  try {
-    const std::vector<InProgress> all = look_at_all(*thread);
-    core::Observer::empty_limbo();
-    Ref result = Ref::steal(PyList_New(0));
-    if (!result) return nullptr;
-    for (const InProgress& shown : all) {
-      Ref pairs = Ref::steal(PyList_New(0));
-      if (!pairs) return nullptr;
-      for (const InProgress::Pair& pair : shown.pairs) {
-        if (!append(pairs, Ref::borrow(pair.object.get()), attribute_of(pair.object.get(), pair.record),
-                    Ref::steal(PyUnicode_FromString(name_of(pair.mode)))))
-          return nullptr;
-      }
-      if (!append(result, make_transaction_view(shown.identity), std::move(pairs))) return nullptr;
+  const std::vector<InProgress> all = look_at_all(*thread);
+  core::Observer::empty_limbo();
+  Ref result = Ref::steal(PyList_New(0));
+  if (!result) return nullptr;
+  for (const InProgress& shown : all) {
+    Ref pairs = Ref::steal(PyList_New(0));
+    if (!pairs) return nullptr;
+    for (const InProgress::Pair& pair : shown.pairs) {
+      if (!append(pairs, Ref::borrow(pair.object.get()), attribute_of(pair.object.get(), pair.record),
+                  Ref::steal(PyUnicode_FromString(name_of(pair.mode)))))
+        return nullptr;
     }
-    return result.release();
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
+    if (!append(result, make_transaction_view(shown.identity), std::move(pairs))) return nullptr;
   }
+  return result.release();
 }
 
 // Whether the entry says what a program has changed. Otherwise it is the runtime's own affair: what the
@@ -135,60 +131,48 @@ std::vector<Changed> changes_of(Thread& thread) {
 // (object, attribute, old value) in the order of writing; `missing` for an attribute that did not exist.
 PyObject* revert_log(PyObject*, PyObject* missing) {
   Thread* thread = this_thread_if_any();
-  try {
-    std::vector<Changed> changes;
-    if (thread && thread->in_transaction()) changes = changes_of(*thread);
-    Ref result = Ref::steal(PyList_New(0));
-    if (!result) return nullptr;
-    for (const Changed& change : changes) {
-      PyObject* object = change.object.get();
-      if (!append(result, Ref::borrow(object),
-                  change.is_class ? Ref::borrow(names::class_) : attribute_of(object, change.record),
-                  Ref::borrow(change.old_value ? change.old_value.get() : missing)))
-        return nullptr;
-    }
-    return result.release();
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
+  std::vector<Changed> changes;
+  if (thread && thread->in_transaction()) changes = changes_of(*thread);
+  Ref result = Ref::steal(PyList_New(0));
+  if (!result) return nullptr;
+  for (const Changed& change : changes) {
+    PyObject* object = change.object.get();
+    if (!append(result, Ref::borrow(object),
+                change.is_class ? Ref::borrow(names::class_) : attribute_of(object, change.record),
+                Ref::borrow(change.old_value ? change.old_value.get() : missing)))
+      return nullptr;
   }
+  return result.release();
 }
 
 PyObject* statistics(PyObject*, PyObject*) {
   using core::Counter, core::Peak;
-  try {
-    const core::Totals totals = core::statistics();
-    const auto count = [&](Counter counter) { return static_cast<unsigned long long>(totals[counter]); };
-    const auto seconds = [](std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; };
-    // Noted from a call's second attempt on.
-    const auto most_attempts = static_cast<unsigned long long>(
-        std::max(totals[Peak::Attempts], std::min<std::uint64_t>(totals[Counter::Begun], 1)));
-    return Py_BuildValue("{sK,sK,sK,sK,sK,sK,sK,sK,sd,sd,sK,sK,sK,sK,sK}",               //
-                         "begun", count(Counter::Begun),                                 //
-                         "committed", count(Counter::Committed),                         //
-                         "attempts", count(Counter::Attempts),                           //
-                         "aborted_by_conflict", count(Counter::AbortedByConflict),       //
-                         "aborted_by_exception", count(Counter::AbortedByException),     //
-                         "nested_reverts", count(Counter::NestedReverts),                //
-                         "retries", count(Counter::Retries),                             //
-                         "waits", count(Counter::Waits),                                 //
-                         "seconds_waited", seconds(totals[Counter::NanosecondsWaited]),  //
-                         "longest_wait", seconds(totals[Peak::NanosecondsWaited]),       //
-                         "most_attempts", most_attempts,                                 //
-                         "aborted_by_senior", count(Counter::AbortedBySenior),           //
-                         "failed_upgrades", count(Counter::FailedUpgrades),              //
-                         "timeouts", count(Counter::Timeouts),                           //
-                         "irrevocable", count(Counter::Irrevocable));
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  }
+  const core::Totals totals = core::statistics();
+  const auto count = [&](Counter counter) { return static_cast<unsigned long long>(totals[counter]); };
+  const auto seconds = [](std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; };
+  // Noted from a call's second attempt on.
+  const auto most_attempts = static_cast<unsigned long long>(
+      std::max(totals[Peak::Attempts], std::min<std::uint64_t>(totals[Counter::Begun], 1)));
+  return Py_BuildValue("{sK,sK,sK,sK,sK,sK,sK,sK,sd,sd,sK,sK,sK,sK,sK}",               //
+                       "begun", count(Counter::Begun),                                 //
+                       "committed", count(Counter::Committed),                         //
+                       "attempts", count(Counter::Attempts),                           //
+                       "aborted_by_conflict", count(Counter::AbortedByConflict),       //
+                       "aborted_by_exception", count(Counter::AbortedByException),     //
+                       "nested_reverts", count(Counter::NestedReverts),                //
+                       "retries", count(Counter::Retries),                             //
+                       "waits", count(Counter::Waits),                                 //
+                       "seconds_waited", seconds(totals[Counter::NanosecondsWaited]),  //
+                       "longest_wait", seconds(totals[Peak::NanosecondsWaited]),       //
+                       "most_attempts", most_attempts,                                 //
+                       "aborted_by_senior", count(Counter::AbortedBySenior),           //
+                       "failed_upgrades", count(Counter::FailedUpgrades),              //
+                       "timeouts", count(Counter::Timeouts),                           //
+                       "irrevocable", count(Counter::Irrevocable));
 }
 
 PyObject* reset_stats(PyObject*, PyObject*) {
-  try {
-    core::reset_statistics();
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  }
+  core::reset_statistics();
   Py_RETURN_NONE;
 }
 
@@ -217,8 +201,8 @@ PyMethodDef introspection_methods[] = {
      "current_transaction()\n\nThe Transaction this thread runs, or None."},
     {"reset_stats", reset_stats, METH_NOARGS,
      "reset_stats()\n\nStarts all counters of stats() at zero again."},
-    {"transactions_in_progress", transactions_in_progress, METH_NOARGS, nullptr},
-    {"revert_log", revert_log, METH_O, nullptr},
+    {"transactions_in_progress", guarded<transactions_in_progress>, METH_NOARGS, nullptr},
+    {"revert_log", guarded<revert_log>, METH_O, nullptr},
     {"statistics", statistics, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

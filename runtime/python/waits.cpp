@@ -1,8 +1,7 @@
 #include "runtime/python/waits.h"
 
-#include <new>
-
 #include "runtime/core/waits.h"
+#include "runtime/python/guarded.h"
 #include "runtime/python/introspection.h"
 #include "runtime/python/thread.h"
 
@@ -29,32 +28,31 @@ std::vector<core::SeenWait> waits_of(double seconds) {
 PyObject* waits(PyObject*, PyObject* seconds) {
   const double at_least = PyFloat_AsDouble(seconds);
   if (at_least == -1 && PyErr_Occurred()) return nullptr;
-  try {
-    const std::vector<core::SeenWait> all = waits_of(at_least);
-    const core::Clock::time_point now = core::Clock::now();
-    Ref result = Ref::steal(PyList_New(0));
-    for (const core::SeenWait& seen : all) {
-      if (!result) break;
-      const double lasted = std::chrono::duration<double>(now - seen.awaiting.since).count();
-      const Ref item =
-          Ref::steal(Py_BuildValue("(IK)d", static_cast<unsigned>(seen.waiter->id),
-                                   static_cast<unsigned long long>(seen.awaiting.number), lasted));
-      if (!item || PyList_Append(result.get(), item.get()) < 0) return nullptr;
-    }
-    return result.release();
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
+  const std::vector<core::SeenWait> all = waits_of(at_least);
+  const core::Clock::time_point now = core::Clock::now();
+  Ref result = Ref::steal(PyList_New(0));
+  for (const core::SeenWait& seen : all) {
+    if (!result) break;
+    const double lasted = std::chrono::duration<double>(now - seen.awaiting.since).count();
+    const Ref item = Ref::steal(Py_BuildValue("(IK)d", static_cast<unsigned>(seen.waiter->id),
+                                              static_cast<unsigned long long>(seen.awaiting.number), lasted));
+    if (!item || PyList_Append(result.get(), item.get()) < 0) return nullptr;
   }
+  return result.release();
 }
 
 // (waiter's ident, holder's ident, waiter's function, holder's function, object, attribute, whether it waits
 // to become irrevocable), or None where it is over, or about to be.
-PyObject* wait_between(Thread& self, unsigned waiter, unsigned long long number) {
+PyObject* wait(PyObject*, PyObject* args) {
+  unsigned waiter;
+  unsigned long long number;
+  Thread* self = PyArg_ParseTuple(args, "IK", &waiter, &number) ? this_thread() : nullptr;
+  if (!self) return nullptr;
   Party waiting, holding;
   Ref object;
   core::Awaiting awaiting;
   {
-    const core::Observer observer(self.descriptor);
+    const core::Observer observer(self->descriptor);
     for (const core::SeenWait& seen : waits_of(0)) {
       if (seen.waiter->id != waiter || seen.awaiting.number != number) continue;
       awaiting = seen.awaiting;
@@ -75,24 +73,12 @@ PyObject* wait_between(Thread& self, unsigned waiter, unsigned long long number)
                        awaiting.at ? Py_False : Py_True);
 }
 
-PyObject* wait(PyObject*, PyObject* args) {
-  unsigned waiter;
-  unsigned long long number;
-  Thread* self = PyArg_ParseTuple(args, "IK", &waiter, &number) ? this_thread() : nullptr;
-  if (!self) return nullptr;
-  try {
-    return wait_between(*self, waiter, number);
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  }
-}
-
 }  // namespace
 
 PyMethodDef wait_methods[] = {
-    {"waits", waits, METH_O,
+    {"waits", guarded<waits>, METH_O,
      "waits(seconds): [((thread, number), seconds)], those that have lasted so long."},
-    {"wait", wait, METH_VARARGS,
+    {"wait", guarded<wait>, METH_VARARGS,
      "wait(thread, number): who waits for whom, and for what; None where it is over."},
     {nullptr, nullptr, 0, nullptr},
 };

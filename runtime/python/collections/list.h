@@ -62,14 +62,7 @@ Py_ssize_t length_of(PyObject* self);
 template <class Change>
 bool change_list(PyObject* self, Change change) {
   Thread* const thread = this_thread();
-  return thread && in_writing_transaction(*thread, self, [&] {
-           try {
-             return change(*thread);
-           } catch (const std::bad_alloc&) {
-             PyErr_NoMemory();
-             return Done::Failed;
-           }
-         });
+  return thread && in_writing_transaction(*thread, self, [&] { return change(*thread); });
 }
 
 // A new STMList. Null with an exception.
