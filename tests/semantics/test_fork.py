@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import threading
-import traceback
 import warnings
 
 import pytest
 from cells import Cell, Reverted
+from forks import passes_in_child
 from stage import PATIENCE, Stage
 
 from stmpy import (
@@ -37,25 +36,6 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @atomic
 def increment(cell):
     cell.value += 1
-
-
-def passes_in_child(check):
-    """Forks; True if the check passed in the child."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
-        child = os.fork()
-    if child == 0:
-        signal.alarm(int(PATIENCE))
-        status = 1
-        try:
-            check()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_uncommitted_changes_of_other_threads_are_reverted_in_the_child(stage):

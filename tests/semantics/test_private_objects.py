@@ -183,32 +183,8 @@ def test_retry_waits_for_a_change_of_one_that_others_know(stage):
     assert len(attempts) == 2
 
 
-def test_outside_it_has_no_attributes_before_the_commit(stage):
-    leaked = []
-    inside = stage.pause()
-
-    @atomic
-    def make():
-        order = Order("tea", 5)
-        leaked.append(order)
-        inside.here()
-        order.count = 6
-
-    making = stage.start(make)
-    inside.reached()
-    order = leaked[0]
-    assert vars(order) == {}
-    assert not hasattr(order, "item")
-    with unrecorded():
-        assert not hasattr(order, "item")
-    inside.resume()
-    making.result()
-    assert order == Order("tea", 6)
-
-
-@pytest.mark.parametrize("writes", [False, True])
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_transaction_that_meets_it_waits_for_its_maker(stage, writes, fails):
+def leak(stage, *, fails=False):
+    """A transaction that stands still with an object of its own, that object, and what lets it go on."""
     leaked = []
     inside = stage.pause()
 
@@ -221,15 +197,34 @@ def test_a_transaction_that_meets_it_waits_for_its_maker(stage, writes, fails):
         if fails:
             raise Reverted
 
+    making = stage.start(make)
+    inside.reached()
+    return making, leaked[0], inside
+
+
+def test_outside_it_has_no_attributes_before_the_commit(stage):
+    making, order, inside = leak(stage)
+    assert vars(order) == {}
+    assert not hasattr(order, "item")
+    with unrecorded():
+        assert not hasattr(order, "item")
+    inside.resume()
+    making.result()
+    assert order == Order("tea", 6)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_transaction_that_meets_it_waits_for_its_maker(stage, writes, fails):
+    making, order, inside = leak(stage, fails=fails)
+
     @atomic
     def meet():
         if writes:
-            leaked[0].count = 10
+            order.count = 10
             return 10
-        return leaked[0].count
+        return order.count
 
-    making = stage.start(make)
-    inside.reached()
     meeting = stage.start(meet)
     stage.until(lambda: len(access_map().by_transaction) == 2)
     assert meeting.is_running()
@@ -240,27 +235,17 @@ def test_a_transaction_that_meets_it_waits_for_its_maker(stage, writes, fails):
     else:
         making.result()
     assert meeting.result() == (10 if writes else 6)
-    assert leaked[0].count == (10 if writes else 6)
+    assert order.count == (10 if writes else 6)
 
 
 def test_a_write_from_outside_waits_for_its_maker(stage):
-    leaked = []
-    inside = stage.pause()
-
-    @atomic
-    def make():
-        leaked.append(Order("tea", 5))
-        inside.here()
-        leaked[0].count = 6
-
-    making = stage.start(make)
-    inside.reached()
-    writing = stage.start(setattr, leaked[0], "count", 7)
+    making, order, inside = leak(stage)
+    writing = stage.start(setattr, order, "count", 7)
     stage.until(lambda: len(access_map().by_transaction) == 2)
     inside.resume()
     making.result()
     writing.result()
-    assert leaked[0].count == 7
+    assert order.count == 7
 
 
 def test_makers_that_meet_each_others_do_not_block_each_other(stage):
@@ -334,7 +319,7 @@ def test_in_unrecorded_it_shows_its_values_and_refuses_writes():
     assert make().count == 3
 
 
-def test_one_that_is_made_in_unrecorded_stays_empty():
+def test_one_may_be_made_in_unrecorded():
     @atomic
     def make():
         with unrecorded():

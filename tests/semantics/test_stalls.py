@@ -7,15 +7,13 @@ import logging
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
-import traceback
-import warnings
 
 import pytest
 from cells import Cell
+from forks import passes_in_child
 from stage import PATIENCE
 
 from stmpy import STMDict, access_map, atomic, retry, stats, watch_stalls
@@ -440,22 +438,12 @@ def test_a_forked_child_has_no_watch_and_can_start_another(stage):
     waiter = stage.start(atomic(irrevocable=True)(lambda: None))
     with watch_stalls(SHORT, seen.put) as inherited:
         seen.get(timeout=PATIENCE)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
-            child = os.fork()
-        if child == 0:
-            signal.alarm(int(PATIENCE))
-            status = 1
-            try:
-                inherited.stop()
-                check_in_child()
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        def check():
+            inherited.stop()
+            check_in_child()
+
+        assert passes_in_child(check)
     finish.set()
     holder.result()
     waiter.result()
