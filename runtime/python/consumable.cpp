@@ -11,10 +11,9 @@ constexpr std::int64_t kFinished = -1, kUnknown = -2, kNotStarted = -3;
 
 // Iterators of the interpreter's: classes of the user's may have state of their own that says more than we
 // can know. From 3.12 on itertools' are heap types too.
-bool is_own_iterator(PyObject* object) {
-  const PyTypeObject* type = Py_TYPE(object);
-  return type->tp_iter == PyObject_SelfIter &&
-         (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || std::strncmp(type->tp_name, "itertools.", 10) == 0);
+bool is_interpreters(PyObject* iterator) {
+  const PyTypeObject* type = Py_TYPE(iterator);
+  return !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || std::strncmp(type->tp_name, "itertools.", 10) == 0;
 }
 
 // A number that changes with every item taken; kUnknown where there is none.
@@ -36,7 +35,7 @@ std::int64_t position_of(PyObject* iterator) {
 }  // namespace
 
 void ConsumableArguments::remember(PyObject* iterator, Py_ssize_t index) {
-  if (is_own_iterator(iterator)) consumables_.push_back({iterator, index, position_of(iterator)});
+  if (is_interpreters(iterator)) consumables_.push_back({iterator, index, position_of(iterator)});
 }
 
 bool ConsumableArguments::can_run_again(PyObject* function_name) const {

@@ -14,7 +14,8 @@ class ConsumableArguments {
   // Remembers how far each such argument has come. Almost always there is none, which is seen inline.
   ConsumableArguments(PyObject* const* arguments, Py_ssize_t count) {
     for (Py_ssize_t index = 0; index < count; ++index) {
-      if (Py_TYPE(arguments[index])->tp_iternext) remember(arguments[index], index);
+      if (Py_TYPE(arguments[index])->tp_iter == PyObject_SelfIter) [[unlikely]]
+        remember(arguments[index], index);
     }
   }
 
@@ -22,7 +23,7 @@ class ConsumableArguments {
   bool can_run_again(PyObject* function_name) const;
 
  private:
-  void remember(PyObject* iterator, Py_ssize_t index);
+  [[gnu::cold]] void remember(PyObject* iterator, Py_ssize_t index);
 
   struct Consumable {
     PyObject* iterator;  // borrowed from the caller
