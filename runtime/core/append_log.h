@@ -34,11 +34,11 @@ class AppendLog {
   // A position that its owner publishes for other threads.
   class SharedPosition {
    public:
-    void set(Position position) {
+    [[gnu::always_inline]] void set(Position position) {
       chunk_.set(position.chunk);
       entry_.set(position.entry);
     }
-    Position get() const { return {chunk_.get(), entry_.get()}; }
+    [[gnu::always_inline]] Position get() const { return {chunk_.get(), entry_.get()}; }
 
    private:
     Shown<Chunk*> chunk_;
@@ -61,47 +61,59 @@ class AppendLog {
     if (next_.get() == limit_ && !current_->following.get()) {
       const std::size_t size = static_cast<std::size_t>(current_->end - current_->entries);
       current_->following.set_release(make_chunk(current_, std::min(size * 2, kLargestChunk)));
+      ++chunks_;
     }
   }
   // Room for one entry where the log ends now: reserve() would have nothing to do.
-  bool has_room() const { return next_.get() != limit_; }
-  // Needs reserve() before it.
+  [[gnu::always_inline]] bool has_room() const { return next_.get() != limit_; }
+  // Needs reserve() before it. The entry gets its fields by Entry::set.
   template <class... Fields>
-  void push(Fields... fields) {
-    if (next_.get() == limit_) become_current(current_->following.get());
+  [[gnu::always_inline]] void push(Fields... fields) {
+    if (next_.get() == limit_) [[unlikely]]
+      become_current(current_->following.get());
     Entry* entry = next_.get();
-    *entry = Entry{Shown(fields)...};
+    entry->set(fields...);
     next_.set_release(entry + 1);
   }
 
   Position start() const { return {first_, first_->entries}; }
   Position position() const { return {current_, next_.get()}; }
-  bool empty() const { return next_.get() == first_->entries; }
-  bool empty_since(Position start) const { return next_.get() == start.entry; }
+  [[gnu::always_inline]] bool empty() const { return next_.get() == first_->entries; }
+  [[gnu::always_inline]] bool empty_since(Position start) const { return next_.get() == start.entry; }
   // nullptr where nothing is behind `start`.
-  Entry* last_since(Position start) { return empty_since(start) ? nullptr : next_.get() - 1; }
+  [[gnu::always_inline]] Entry* last_since(Position start) {
+    return empty_since(start) ? nullptr : next_.get() - 1;
+  }
   void pop() {
     Entry* last = next_.get() - 1;
-    if (last == current_->entries && current_->previous) {
-      truncate({current_->previous, current_->previous->end});
+    if (last == border_) [[unlikely]] {
+      go_to(current_->previous, current_->previous->end);
     } else {
       next_.set_release(last);
     }
   }
-  void truncate(Position to) {
-    current_ = to.chunk;
-    limit_ = to.chunk->end;
-    next_.set_release(to.entry);
+  // Takes away what is behind `start`, the newest first. Each is off the log when `visit` is given it, which
+  // reads it before anything else: what it pushes comes to the same place. It takes away what it has pushed.
+  template <class Visit>
+  [[gnu::always_inline]] void drain(Position start, Visit visit) {
+    for (Entry* last = next_.get(); last != start.entry; last = next_.get()) {
+      pop();
+      visit(*--last);
+    }
   }
 
   // The owner's own ways through it. What `visit` pushes is not visited; it may take away only what it has
   // pushed.
   template <class Visit>
-  void forwards(Position start, Visit visit) {
-    forwards_to(start, next_.get(), [&](Entry& entry) {
-      visit(entry);
-      return true;
-    });
+  [[gnu::always_inline]] void forwards(Position start, Visit visit) {
+    Chunk* const last = current_;
+    Entry* const stop = next_.get();
+    Entry* entry = start.entry;
+    for (Chunk* chunk = start.chunk;; entry = chunk->entries) {
+      for (Entry* const end = chunk == last ? stop : chunk->end; entry != end; ++entry) visit(*entry);
+      if (chunk == last) return;
+      chunk = chunk->following.get();
+    }
   }
   template <class Visit>
   void backwards(Position start, Visit visit) {
@@ -121,21 +133,23 @@ class AppendLog {
   template <class Visit>
   void observe(Position start, Visit visit) const {
     if (!start.chunk || start.entry < start.chunk->entries || start.entry > start.chunk->end) return;
-    forwards_to(start, next_.get_acquire(), visit);
+    const Entry* const stop = next_.get_acquire();
+    Entry* entry = start.entry;
+    for (Chunk* chunk = start.chunk; chunk; chunk = chunk->following.get_acquire()) {
+      if (chunk != start.chunk) entry = chunk->entries;
+      const bool last = stop >= chunk->entries && stop <= chunk->end && stop >= entry;
+      const Entry* const end = last ? stop : chunk->end;
+      for (; entry != end; ++entry) {
+        if (!visit(*entry)) return;
+      }
+      if (last) return;
+    }
   }
 
-  // Gives back what a large attempt needed. Only when the log is empty.
-  void trim() {
-    Chunk* kept = first_;
-    for (int count = 1; count < kKeptChunks && kept->following.get(); ++count) kept = kept->following.get();
-    if (!kept->following.get()) return;
-    Chunk* chunk = kept->following.get();
-    kept->following.set(nullptr);
-    while (chunk) {
-      Chunk* following = chunk->following.get();
-      reclaim_memory(chunk);
-      chunk = following;
-    }
+  // Where the log is empty: gives back what a large attempt needed.
+  [[gnu::always_inline]] void trim() {
+    if (chunks_ > kKeptChunks && empty()) [[unlikely]]
+      give_back_chunks();
   }
 
  private:
@@ -150,31 +164,33 @@ class AppendLog {
     chunk->end = chunk->entries + entries;
     return chunk;
   }
-  void become_current(Chunk* chunk) {
+  void go_to(Chunk* chunk, Entry* next) {
     current_ = chunk;
     limit_ = chunk->end;
-    next_.set_release(chunk->entries);
+    border_ = chunk->previous ? chunk->entries : nullptr;
+    next_.set_release(next);
   }
-  template <class Visit>
-  static void forwards_to(Position start, Entry* stop, Visit visit) {
-    Entry* entry = start.entry;
-    for (Chunk* chunk = start.chunk; chunk; chunk = chunk->following.get_acquire()) {
-      if (chunk != start.chunk) entry = chunk->entries;
-      const bool last = stop >= chunk->entries && stop <= chunk->end && stop >= entry;
-      Entry* end = last ? stop : chunk->end;
-      for (; entry != end; ++entry) {
-        if (!visit(*entry)) return;
-      }
-      if (last) return;
+  [[gnu::cold]] void become_current(Chunk* chunk) { go_to(chunk, chunk->entries); }
+  [[gnu::cold]] void give_back_chunks() {
+    Chunk* kept = first_;
+    for (int count = 1; count < kKeptChunks; ++count) kept = kept->following.get();
+    Chunk* chunk = kept->following.get();
+    kept->following.set(nullptr);
+    chunks_ = kKeptChunks;
+    while (chunk) {
+      Chunk* following = chunk->following.get();
+      reclaim_memory(chunk);
+      chunk = following;
     }
   }
-
   // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so
   // that the last entry is always the one before next_.
   Chunk* first_;
   Chunk* current_;
-  Entry* limit_;  // current_->end
+  Entry* limit_;   // current_->end
+  Entry* border_;  // current_->entries; null in the first chunk, which is not left
   Shown<Entry*> next_;
+  int chunks_ = 1;
 };
 
 }  // namespace stmpy::core

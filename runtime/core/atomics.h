@@ -35,13 +35,13 @@ class Word {
 
   // Sequentially consistent, because a waiter and an observer announce themselves before they look, and who
   // ends an attempt looks for them behind its own store: one of the two must see the other.
-  std::uint64_t load() const {
+  [[gnu::always_inline]] std::uint64_t load() const {
     return bits_.load(kSerialized ? std::memory_order_relaxed : std::memory_order_seq_cst);
   }
-  void store(std::uint64_t desired) { bits_.store(desired, kRelease); }
+  [[gnu::always_inline]] void store(std::uint64_t desired) { bits_.store(desired, kRelease); }
 
   // On failure `expected` holds what was found.
-  bool compare_exchange(std::uint64_t& expected, std::uint64_t desired) {
+  [[gnu::always_inline]] bool compare_exchange(std::uint64_t& expected, std::uint64_t desired) {
     if constexpr (kSerialized) {
       const std::uint64_t found = bits_.load(std::memory_order_relaxed);
       if (found != expected) {
@@ -83,10 +83,10 @@ class Shown {
     return *this;
   }
 
-  T get() const { return value_.load(std::memory_order_relaxed); }
-  void set(T desired) { value_.store(desired, std::memory_order_relaxed); }
-  T get_acquire() const { return value_.load(kAcquire); }
-  void set_release(T desired) { value_.store(desired, kRelease); }
+  [[gnu::always_inline]] T get() const { return value_.load(std::memory_order_relaxed); }
+  [[gnu::always_inline]] void set(T desired) { value_.store(desired, std::memory_order_relaxed); }
+  [[gnu::always_inline]] T get_acquire() const { return value_.load(kAcquire); }
+  [[gnu::always_inline]] void set_release(T desired) { value_.store(desired, kRelease); }
 
  private:
   std::atomic<T> value_;

@@ -63,7 +63,13 @@ Totals sum() {
 }  // namespace
 
 Descriptor::Descriptor(std::uint32_t number)
-    : id(number), thin_id(number <= Record::kLargestThinId ? number : 0) {}
+    : id(number),
+      thin_id(number <= Record::kLargestThinId ? number : 0),
+      first_effect(effects.position()),
+      first_made(made.position()) {
+  first_access.set(accesses.position());
+  first_entry.set(log.position());
+}
 
 bool older(const Descriptor& a, const Descriptor& b) {
   const std::uint64_t age_of_a = a.age.load(kAcquire), age_of_b = b.age.load(kAcquire);

@@ -23,6 +23,10 @@ struct Access {
   Shown<Record*> record;
   Shown<std::uintptr_t> owner;
 
+  [[gnu::always_inline]] void set(Record* its_record, std::uintptr_t its_owner) {
+    record.set_release(its_record);
+    owner.set_release(its_owner);
+  }
   void* object() const { return reinterpret_cast<void*>(owner.get() & ~std::uintptr_t{1}); }
   bool counted() const { return (owner.get() & 1) == 0; }
 };
@@ -34,6 +38,14 @@ struct Made {
   Shown<Record*> structure;  // a record by itself
   Shown<Record*> first;      // and others, at equal distances
   Shown<std::uint32_t> count;
+
+  [[gnu::always_inline]] void set(void* its_object, Record* its_structure, Record* its_first,
+                                  std::uint32_t its_count) {
+    object.set_release(its_object);
+    structure.set_release(its_structure);
+    first.set_release(its_first);
+    count.set_release(its_count);
+  }
 
   static constexpr std::size_t kDistance = 2;  // in records: value and record stand side by side
   template <class Visit>
@@ -69,6 +81,17 @@ struct LogEntry {
   static constexpr std::uint8_t kVoid =
       4;  // of a reverted savepoint: says nothing and holds nothing any more
 
+  [[gnu::always_inline]] void set(Record* its_record, void* its_object, Slot* its_slot, void* its_old_value,
+                                  const Change* its_change, std::uint8_t its_flags) {
+    record.set_release(its_record);
+    object.set_release(its_object);
+    slot.set_release(its_slot);
+    old_value.set_release(its_old_value);
+    change.set_release(its_change);
+    thrown_away.set_release(nullptr);
+    flags.set_release(its_flags);
+  }
+
   // The reference that the entry holds and nobody needs any more.
   void* discarded() const {
     if (flags.get() & kVoid) return nullptr;
@@ -92,6 +115,14 @@ struct PendingEffect {
   Shown<void*> object;          // borrowed: the attempt has a pair of it registered
   Shown<void*> reference;       // a reference, or null
   Shown<std::int64_t> amount;
+
+  [[gnu::always_inline]] void set(const Effect* its_effect, void* its_object, void* its_reference,
+                                  std::int64_t its_amount) {
+    effect.set_release(its_effect);
+    object.set_release(its_object);
+    reference.set_release(its_reference);
+    amount.set_release(its_amount);
+  }
 };
 
 // Lives on the stack of the thread that sleeps.
@@ -121,7 +152,7 @@ struct Awaiting {
 class ShownAwaiting {
  public:
   // The owner's.
-  void set(const Awaiting& awaiting) {
+  [[gnu::always_inline]] void set(const Awaiting& awaiting) {
     const std::uint64_t changing = version_.get() | 1;
     version_.set(changing);
     number_.set_release(awaiting.number);

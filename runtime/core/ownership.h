@@ -136,14 +136,15 @@ class Record {
 
   // The common case of request(): a free thin record, for a descriptor with a thin id. False: take the whole
   // way.
-  bool take_if_free(std::uint64_t thin_id, Mode mode) {
+  [[gnu::always_inline]] bool take_if_free(std::uint64_t thin_id, Mode mode) {
     std::uint64_t word = word_.load();
-    if (thin_id == 0 || (word & (kFat | kModeMask)) != 0) return false;
+    if (thin_id == 0 || (word & (kFat | kModeMask)) != 0) [[unlikely]]
+      return false;
     return word_.compare_exchange(
         word, word | thin_id << kHolderShift | static_cast<std::uint64_t>(mode) << kModeShift);
   }
   // The common case of an upgrade: the only holder of a thin record, who reads it, comes to write it.
-  bool raise_if_alone(std::uint64_t thin_id) {
+  [[gnu::always_inline]] bool raise_if_alone(std::uint64_t thin_id) {
     std::uint64_t word = word_.load();
     const std::uint64_t mode = word & kModeMask;
     if ((word & (kFat | kHolders)) != held_pattern(thin_id) || thin_id == 0 ||
@@ -154,9 +155,10 @@ class Record {
                                                                   << kModeShift);
   }
   // The common cases of release(): the only holder of a thin record that nobody watches.
-  bool release_if_alone(std::uint64_t thin_id) {
+  [[gnu::always_inline]] bool release_if_alone(std::uint64_t thin_id) {
     std::uint64_t word = word_.load();
-    if ((word & (kFat | kWatched | kHolders)) != held_pattern(thin_id) || thin_id == 0) return false;
+    if ((word & (kFat | kWatched | kHolders)) != held_pattern(thin_id) || thin_id == 0) [[unlikely]]
+      return false;
     const bool written = (word & kModeMask) >= (static_cast<std::uint64_t>(Mode::Add) << kModeShift);
     const std::uint64_t released = (word & ~(kModeMask | kHolders)) + (written ? kVersionStep : 0);
     return word_.compare_exchange(word, released);

@@ -18,7 +18,7 @@ namespace {
 // has to look.
 bool may_have_to_raise(const Descriptor& self) { return self.exclusive && self.depth > 0; }
 
-void show_patterns(Descriptor& self) {
+[[gnu::always_inline]] inline void show_patterns(Descriptor& self) {
   const bool usable = self.thin_id != 0;
   self.held_pattern.set(usable && !may_have_to_raise(self) ? Record::held_pattern(self.thin_id)
                                                            : Record::kNoPattern);
@@ -73,32 +73,36 @@ void revert_effects(Descriptor& self, AppendLog<PendingEffect>::Position since) 
 // Releases everything, then ends the attempt, then wakes who waits for that: waking earlier loses wake-ups.
 void end_attempt(Descriptor& self, bool committed) {
   drop_claim(self);
+  const std::uint64_t thin_id = self.thin_id;
   bool all_released = true;
-  for_each_pair(self, [&](Record& record, void*) { all_released &= record.release_if_alone(self.thin_id); });
-  if (!all_released) release_rest(self, committed);
+  for_each_pair(self, [&](Record& record, void*) { all_released &= record.release_if_alone(thin_id); });
+  if (!all_released) [[unlikely]]
+    release_rest(self, committed);
   schedule(Step::Released);
   hide_patterns(self);
-  if (self.has_token) give_back_token(self);
+  if (self.has_token) [[unlikely]]
+    give_back_token(self);
   self.depth = 0;
   self.status.store_fenced(Status::of(self.state().generation(), State::Idle).bits);
   schedule(Step::Ended);
-  if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) {
+  if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) [[unlikely]] {
     const std::lock_guard guard(self.waiters_mutex);
     for (const Waiter* waiter = self.first_waiter; waiter; waiter = waiter->next) waiter->parker->unpark();
   }
-  if (!all_released) wake_noted(self);
+  if (!all_released) [[unlikely]]
+    wake_noted(self);
 }
 
 }  // namespace
 
-void begin(Descriptor& self) {
+void begin(Descriptor& self, bool exclusive) {
   self.first_access.set(self.accesses.position());
   self.first_entry.set(self.log.position());
   self.first_effect = self.effects.position();
   self.first_made = self.made.position();
   self.refusals = self.lost_races = 0;
   self.blocker = {};
-  set_exclusive(self, false);
+  set_exclusive(self, exclusive);
   self.counters.add(Counter::Attempts);
   show_patterns(self);
   self.status.store(Status::of(self.state().generation() + 1, State::Active).bits);
@@ -203,8 +207,10 @@ Wait wait_for_blocker(Descriptor& self) {
 bool commit(Descriptor& self) {
   std::uint64_t status = self.status.load();
   const State state = Status{status}.state();
-  if (state != State::Active && state != State::Irrevocable) return false;
-  if (!self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Committed).bits))
+  if (state != State::Active && state != State::Irrevocable) [[unlikely]]
+    return false;
+  const std::uint64_t committed = Status::of(Status{status}.generation(), State::Committed).bits;
+  if (!self.status.compare_exchange(status, committed)) [[unlikely]]
     return false;
   schedule(Step::Committing);
   finish_commit(self);

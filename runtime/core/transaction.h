@@ -22,8 +22,8 @@ enum class Outcome : std::uint8_t {
   TimedOut,
 };
 
-// 1. Begin. IDLE -> ACTIVE, an empty log, no accesses.
-void begin(Descriptor& self);
+// 1. Begin. IDLE -> ACTIVE, an empty log, no accesses. `exclusive`: reads="exclusive".
+void begin(Descriptor& self, bool exclusive = false);
 
 // 2. Access. Registers (object, record) in `mode`, or says why not. std::bad_alloc with nothing changed.
 Outcome access(Descriptor& self, Record& record, void* object, Mode mode);
@@ -66,16 +66,14 @@ inline void note_made(Descriptor& self, void* object, Record& structure, Record*
 inline void reserve_entry(Descriptor& self) { self.log.reserve(); }
 // `old_value` is a reference that the log takes over. `first`: ownership for writing was acquired for this
 // write.
-inline void log_slot(Descriptor& self, Record& record, void* object, Slot& slot, void* old_value,
-                     bool first) {
-  self.log.push(&record, object, &slot, old_value, static_cast<const Change*>(nullptr),
-                static_cast<void*>(nullptr), first ? LogEntry::kFirst : std::uint8_t{0});
+[[gnu::always_inline]] inline void log_slot(Descriptor& self, Record& record, void* object, Slot& slot,
+                                            void* old_value, bool first) {
+  self.log.push(&record, object, &slot, old_value, nullptr, first ? LogEntry::kFirst : std::uint8_t{0});
 }
 // The same for a change that is no slot's.
 inline void log_change(Descriptor& self, Record& record, void* object, const Change& change, void* old_value,
                        bool first) {
-  self.log.push(&record, object, static_cast<Slot*>(nullptr), old_value, &change, static_cast<void*>(nullptr),
-                first ? LogEntry::kFirst : std::uint8_t{0});
+  self.log.push(&record, object, nullptr, old_value, &change, first ? LogEntry::kFirst : std::uint8_t{0});
 }
 // Of an object of which a pair is registered: applied if the attempt commits, forgotten if it or the
 // savepoint it is in is reverted. Takes over the reference. std::bad_alloc with nothing changed.
@@ -115,32 +113,17 @@ void release_references(Descriptor& self, Release release) {
   const auto let_go = [&](void* reference) {
     if (reference) at_once ? release(reference) : reclaim_reference(reference);
   };
-  // Each is taken off its log before any code runs.
-  while (const PendingEffect* last = self.effects.last_since(effects)) {
-    void* const reference = last->reference.get();
-    self.effects.pop();
-    let_go(reference);
-  }
-  while (const LogEntry* last = self.log.last_since(log)) {
-    void* const reference = last->discarded();
-    self.log.pop();
-    let_go(reference);
-  }
-  while (const Access* last = self.accesses.last_since(accesses)) {
-    void* const reference = last->counted() ? last->object() : nullptr;
-    self.accesses.pop();
-    let_go(reference);
-  }
-  while (const Made* last = self.made.last_since(made)) {
-    void* const reference = last->object.get();
-    self.made.pop();
-    let_go(reference);
-  }
+  self.effects.drain(effects, [&](const PendingEffect& pending) { let_go(pending.reference.get()); });
+  self.log.drain(log, [&](const LogEntry& entry) { let_go(entry.discarded()); });
+  self.accesses.drain(accesses, [&](const Access& access) {
+    if (access.counted()) let_go(access.object());
+  });
+  self.made.drain(made, [&](const Made& object) { let_go(object.object.get()); });
   self.blocker = blocker;
-  if (self.effects.empty()) self.effects.trim();
-  if (self.log.empty()) self.log.trim();
-  if (self.accesses.empty()) self.accesses.trim();
-  if (self.made.empty()) self.made.trim();
+  self.effects.trim();
+  self.log.trim();
+  self.accesses.trim();
+  self.made.trim();
   if (!at_once)
     Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
 }
@@ -161,7 +144,7 @@ void show_to_inline_checks(Descriptor& self);
 
 // Registers a pair that the attempt holds now. RegisteredAgain: the entry before it has a reference to the
 // object.
-inline Outcome register_access(Descriptor& self, Record& record, void* object) {
+[[gnu::always_inline]] inline Outcome register_access(Descriptor& self, Record& record, void* object) {
   const auto address = reinterpret_cast<std::uintptr_t>(object);
   const Access* last = self.accesses.last_since(self.first_access.get());
   const bool again = last && last->object() == object;
@@ -171,12 +154,13 @@ inline Outcome register_access(Descriptor& self, Record& record, void* object) {
 
 // Inline, because a barrier is little more than this. Where nothing is in the way, and room for what follows:
 // the common cases of access(), for a mode that mode_for() leaves as it is. False: take the whole way.
-inline bool may_be_quick(const Descriptor& self) {
+[[gnu::always_inline]] inline bool may_be_quick(const Descriptor& self) {
   return self.usual && !self.claimed && self.accesses.has_room() && self.state().state() == State::Active;
 }
 [[gnu::always_inline]] inline bool read_quickly(Descriptor& self, Record& record, void* object,
                                                 Outcome& outcome) {
-  if (!may_be_quick(self) || !record.take_if_free(self.thin_id, Mode::Read)) return false;
+  if (!may_be_quick(self) || !record.take_if_free(self.thin_id, Mode::Read)) [[unlikely]]
+    return false;
   outcome = register_access(self, record, object);
   return true;
 }
@@ -184,8 +168,9 @@ inline bool may_be_quick(const Descriptor& self) {
 [[gnu::always_inline]] inline bool write_quickly(Descriptor& self, Record& record, void* object,
                                                  Outcome& outcome) {
   if (self.written_pattern.get() == Record::kNoPattern || !may_be_quick(self) || !self.log.has_room())
+      [[unlikely]]
     return false;
-  if (record.take_if_free(self.thin_id, Mode::Write)) {
+  if (record.take_if_free(self.thin_id, Mode::Write)) [[likely]] {
     outcome = register_access(self, record, object);
     return true;
   }

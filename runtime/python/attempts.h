@@ -8,10 +8,10 @@
 namespace stmpy {
 
 // Begins an attempt of an outermost transaction on this thread.
-inline void begin_attempt(Thread& thread) {
+inline void begin_attempt(Thread& thread, bool exclusive = false) {
   thread.told = thread.needs_token = thread.timed_out = thread.retrying = false;
   thread.open_level();
-  core::begin(thread.descriptor);
+  core::begin(thread.descriptor, exclusive);
 }
 // Between two attempts: waits until an irrevocable one may begin. `function_name` is whose the deadline is.
 // False with an exception.
@@ -25,7 +25,8 @@ inline void become_irrevocable(Thread& thread) {
 // The references of the log and accesses of an attempt that has ended. Any code may run; the thread is
 // outside of the transaction.
 inline void release_attempt(Thread& thread) {
-  if (thread.claimed_object) thread.claimed_object = Ref();
+  if (thread.claimed_object) [[unlikely]]
+    thread.claimed_object = Ref();
   core::release_references(thread.descriptor,
                            [](void* reference) { Py_DECREF(static_cast<PyObject*>(reference)); });
 }
@@ -38,8 +39,10 @@ enum class Commit : std::uint8_t {
 // For an attempt that has companions.
 Commit commit_with_companions(Thread& thread);
 inline Commit commit_attempt(Thread& thread) {
-  if (thread.companions) return commit_with_companions(thread);
-  if (!core::commit(thread.descriptor)) return Commit::Refused;
+  if (thread.companions) [[unlikely]]
+    return commit_with_companions(thread);
+  if (!core::commit(thread.descriptor)) [[unlikely]]
+    return Commit::Refused;
   thread.level = 0;
   release_attempt(thread);
   return Commit::Done;

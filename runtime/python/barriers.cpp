@@ -154,13 +154,6 @@ Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ow
                        core::mode_for(thread.descriptor, cell.record, Mode::Write), ownership);
 }
 
-Done own_cell(Thread& thread, PyObject* object, Cell& cell) {
-  Ownership ownership;
-  const Done done = own_cell_unlogged(thread, object, cell, ownership);
-  if (done == Done::Yes && ownership.log) log_cell(thread, object, cell, Py_XNewRef(cell.peek()), ownership);
-  return done;
-}
-
 Done hold_cell(Thread& thread, PyObject* object, Cell& cell) {
   if (is_unrecorded(thread)) return Done::Unheld;
   PyObject* value = nullptr;

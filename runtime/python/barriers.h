@@ -26,8 +26,6 @@ Done read_cell(Thread& thread, PyObject* object, Cell& cell, PyObject*& value);
 Done write_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* value, bool& existed);
 // The same for a cell whose coming and going no structure shows.
 Done replace_value(Thread& thread, PyObject* object, Cell& cell, PyObject* value);
-// In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
-Done own_cell(Thread& thread, PyObject* object, Cell& cell);
 // In a transaction. Holds the cell, in mode Update where a write may follow; or Unheld.
 Done hold_cell(Thread& thread, PyObject* object, Cell& cell);
 Done read_cell_for_update(Thread& thread, PyObject* object, Cell& cell);
@@ -60,7 +58,7 @@ bool must_abort(Thread& thread);
                                                   PyObject*& value) {
   if (!core::holds(thread.descriptor, cell.record)) {
     core::Outcome outcome;
-    if (!core::read_quickly(thread.descriptor, cell.record, object, outcome))
+    if (!core::read_quickly(thread.descriptor, cell.record, object, outcome)) [[unlikely]]
       return read_cell(thread, object, cell, value);
     if (outcome == core::Outcome::Registered) Py_INCREF(object);
   }
@@ -82,7 +80,7 @@ Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ow
     return Done::Yes;
   }
   core::Outcome outcome;
-  if (!core::write_quickly(thread.descriptor, cell.record, object, outcome))
+  if (!core::write_quickly(thread.descriptor, cell.record, object, outcome)) [[unlikely]]
     return own_cell_slowly(thread, object, cell, ownership);
   if (outcome == core::Outcome::Registered) Py_INCREF(object);
   ownership = {true, true};
@@ -92,6 +90,13 @@ Done own_cell_slowly(Thread& thread, PyObject* object, Cell& cell, Ownership& ow
 [[gnu::always_inline]] inline void log_cell(Thread& thread, PyObject* object, Cell& cell, PyObject* old_value,
                                             const Ownership& ownership) {
   core::log_slot(thread.descriptor, cell.record, object, cell.value, old_value, ownership.first);
+}
+// In a transaction. Owns the cell and has logged its value, so that it may be changed in place.
+inline Done own_cell(Thread& thread, PyObject* object, Cell& cell) {
+  Ownership ownership;
+  const Done done = own_cell_unlogged(thread, object, cell, ownership);
+  if (done == Done::Yes && ownership.log) log_cell(thread, object, cell, Py_XNewRef(cell.peek()), ownership);
+  return done;
 }
 
 }  // namespace stmpy

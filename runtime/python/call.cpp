@@ -29,13 +29,11 @@ void set_context(PyObject* replaced) {
 
 }  // namespace
 
-core::Clock::time_point deadline_of(const Options& options) {
-  if (options.timeout < 0) return core::kNoDeadline;
+core::Clock::time_point deadline_in(double seconds) {
   const auto now = core::Clock::now();
   const auto longest = std::chrono::duration<double>(core::kNoDeadline - now).count();
-  if (options.timeout >= longest) return core::kNoDeadline;
-  return now +
-         std::chrono::duration_cast<core::Clock::duration>(std::chrono::duration<double>(options.timeout));
+  if (seconds >= longest) return core::kNoDeadline;
+  return now + std::chrono::duration_cast<core::Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 BetweenAttempts::BetweenAttempts(Thread& thread)
@@ -119,6 +117,19 @@ bool BetweenAttempts::wait_for_change(const Options& options, core::Clock::time_
   if (!raised.get()) return true;  // maybe only to find that the time of a nested call is up
   raised.raise_again();
   return false;
+}
+
+bool OutermostCall::begin_unlike_most() {
+  if (irrevocable_) {
+    if (!between_) {
+      set_own_deadline();
+      between_.emplace(thread_);
+    }
+    if (!between_->wait_for_token()) return false;
+  }
+  between_.reset();
+  if (attempts_ != 0) thread_.descriptor.counters.reach(core::Peak::Attempts, attempts_ + 1 - retries_);
+  return true;
 }
 
 TakenBack OutermostCall::take_back(PyObject* exception) {
@@ -276,7 +287,8 @@ PyObject* call_atomically(const Options& options, PyObject* callable, PyObject* 
     return vectorcall(callable, args, nargsf, kwnames);
   };
   try {
-    if (thread->in_transaction()) return call_nested(*thread, options, call);
+    if (thread->in_transaction()) [[unlikely]]
+      return call_nested(*thread, options, call);
     const ConsumableArguments arguments(
         args, PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
     return call_outermost(*thread, options, arguments, call);

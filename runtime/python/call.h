@@ -57,8 +57,11 @@ class BetweenAttempts {
   std::unique_ptr<core::Watch> watch_;
 };
 
+core::Clock::time_point deadline_in(double seconds);
 // Never: kNoDeadline.
-core::Clock::time_point deadline_of(const Options& options);
+inline core::Clock::time_point deadline_of(const Options& options) {
+  return options.timeout < 0 ? core::kNoDeadline : deadline_in(options.timeout);
+}
 
 // How a call goes on behind an attempt that was taken back.
 enum class TakenBack : std::uint8_t {
@@ -72,7 +75,7 @@ enum class TakenBack : std::uint8_t {
 class OutermostCall {
  public:
   // `options` outlives the call.
-  OutermostCall(Thread& thread, const Options& options)
+  [[gnu::always_inline]] OutermostCall(Thread& thread, const Options& options)
       : thread_(thread),
         options_(options),
         deadline_(deadline_of(options)),
@@ -83,7 +86,7 @@ class OutermostCall {
     self.counters.add(core::Counter::Begun);
     thread.show_call(options.name, thread.next_call++ << 20 | self.id);
   }
-  ~OutermostCall() {
+  [[gnu::always_inline]] ~OutermostCall() {
     between_.reset();
     core::forget_age(thread_.descriptor);
     thread_.show_call(nullptr, 0);
@@ -92,16 +95,16 @@ class OutermostCall {
   OutermostCall& operator=(const OutermostCall&) = delete;
 
   // False with an exception, and nothing begun: only where it has to wait for its turn to be irrevocable.
-  bool begin() {
-    if (irrevocable_ && !wait_for_token()) return false;
-    between_.reset();
+  [[gnu::always_inline]] bool begin() {
+    if (attempts_ != 0 || irrevocable_) [[unlikely]] {
+      if (!begin_unlike_most()) return false;
+    }
     thread_.attempt.set_release(++attempts_);
-    if (attempts_ > 1) thread_.descriptor.counters.reach(core::Peak::Attempts, attempts_ - retries_);
     set_own_deadline();
     thread_.timed_calls.begin_attempt(attempts_ == 1);
-    begin_attempt(thread_);
-    if (irrevocable_) become_irrevocable(thread_);
-    core::set_exclusive(thread_.descriptor, options_.exclusive);
+    begin_attempt(thread_, options_.exclusive);
+    if (irrevocable_) [[unlikely]]
+      become_irrevocable(thread_);
     return true;
   }
 
@@ -115,15 +118,11 @@ class OutermostCall {
  private:
   void set_own_deadline() {
     thread_.descriptor.deadline = deadline_;
-    thread_.deadline_of = Ref::borrow(options_.timeout < 0 ? nullptr : options_.name);
+    if (options_.timeout >= 0) [[unlikely]]
+      thread_.deadline_of = Ref::borrow(options_.name);
   }
-  bool wait_for_token() {
-    if (!between_) {
-      set_own_deadline();
-      between_.emplace(thread_);
-    }
-    return between_->wait_for_token();
-  }
+  // What comes first where it is not the first attempt, or is irrevocable. False with an exception.
+  bool begin_unlike_most();
 
   Thread& thread_;
   const Options& options_;
@@ -144,11 +143,13 @@ PyObject* call_outermost(Thread& thread, const Options& options, const Consumabl
                          Call call) {
   OutermostCall outermost(thread, options);
   for (;;) {
-    if (!outermost.begin()) return nullptr;
+    if (!outermost.begin()) [[unlikely]]
+      return nullptr;
     Ref result = Ref::steal(call());
-    if (result) {
+    if (result) [[likely]] {
       const Commit commit = commit_attempt(thread);
-      if (commit != Commit::Refused) return commit == Commit::Done ? result.release() : nullptr;
+      if (commit != Commit::Refused) [[likely]]
+        return commit == Commit::Done ? result.release() : nullptr;
     }
     RaisedException raised = RaisedException::take();
     const TakenBack taken_back = outermost.take_back(raised.get());

@@ -21,8 +21,8 @@ struct Place {
 };
 
 // Where only the class's invariants are in the way of a write: that the object is written is noted.
-[[gnu::noinline]] Place find_checked_place(Thread& thread, const Lookup& found, PyObject* object,
-                                           std::uint8_t flags) {
+[[gnu::cold]] Place find_checked_place(Thread& thread, const Lookup& found, PyObject* object,
+                                       std::uint8_t flags) {
   const bool is_checked =
       !(found.flags & Lookup::kUnchecked) && ((found.flags | Lookup::kUnchecked) & flags) == flags;
   Cell* const cell = is_checked ? found.cell_in(shell_of(object)) : nullptr;
@@ -30,7 +30,7 @@ struct Place {
   return {&thread, cell};
 }
 
-[[gnu::noinline]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
+[[gnu::cold]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
   Thread* thread = this_thread();
   if (!thread) {
     PyErr_Clear();
@@ -45,8 +45,9 @@ struct Place {
 [[gnu::always_inline]] inline Place find_place(PyObject* object, PyObject* name, std::uint8_t flags) {
   Thread* thread = this_thread_if_any();
   const Lookup* lookup = thread ? thread->lookups.find(Py_TYPE(object), name) : nullptr;
-  if (!lookup) return find_place_slowly(object, name, flags);
-  if ((lookup->flags & flags) != flags)
+  if (!lookup) [[unlikely]]
+    return find_place_slowly(object, name, flags);
+  if ((lookup->flags & flags) != flags) [[unlikely]]
     return flags & Lookup::kUnchecked ? find_checked_place(*thread, *lookup, object, flags) : Place{};
   return {thread, lookup->cell_in(shell_of(object))};
 }
@@ -57,7 +58,7 @@ using Acquire = Done (*)(Thread&, PyObject*, Cell&);
 Done acquire_for_reading(Thread& thread, PyObject* object, Cell& cell) {
   if (core::holds(thread.descriptor, cell.record)) return Done::Yes;
   core::Outcome outcome;
-  if (!core::read_quickly(thread.descriptor, cell.record, object, outcome))
+  if (!core::read_quickly(thread.descriptor, cell.record, object, outcome)) [[unlikely]]
     return hold_cell(thread, object, cell);
   if (outcome == core::Outcome::Registered) Py_INCREF(object);
   return Done::Yes;
@@ -73,12 +74,15 @@ Done acquire_for_update(Thread& thread, PyObject* object, Cell& cell) {
 template <Acquire kAcquire>
 [[gnu::always_inline]] inline Place acquire(const char* barrier, Args args, Py_ssize_t count,
                                             std::uint8_t flags) {
-  if (!check_count(barrier, count, 2)) return {};
+  if (!check_count(barrier, count, 2)) [[unlikely]]
+    return {};
   for (;;) {
     const Place place = find_place(args[0], args[1], flags);
-    if (!place.cell || !place.thread->in_transaction()) return {};
+    if (!place.cell || !place.thread->in_transaction()) [[unlikely]]
+      return {};
     const Done acquired = kAcquire(*place.thread, args[0], *place.cell);
-    if (acquired == Done::Yes) return place.cell->peek() ? place : Place{};
+    if (acquired == Done::Yes) [[likely]]
+      return place.cell->peek() ? place : Place{};
     if (acquired != Done::Again) return {};
   }
 }
@@ -86,7 +90,8 @@ template <Acquire kAcquire>
 template <Acquire kAcquire>
 PyObject* load_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
   const Place place = acquire<kAcquire>(barrier, args, count, flags);
-  if (place.cell) return Py_NewRef(place.cell->peek());
+  if (place.cell) [[likely]]
+    return Py_NewRef(place.cell->peek());
   return PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
 }
 
@@ -102,7 +107,8 @@ PyObject* load_write(PyObject*, Args args, Py_ssize_t count) {
 template <Acquire kAcquire>
 PyObject* open_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
   const Place place = acquire<kAcquire>(barrier, args, count, flags);
-  if (!place.cell) return PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
+  if (!place.cell) [[unlikely]]
+    return PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
   Payload* payload = shell_of(args[0])->payload;
   const bool native = is_native(payload) || make_native(*place.thread, args[0]);
   return Py_NewRef(native ? reinterpret_cast<PyObject*>(payload) : args[0]);
@@ -130,26 +136,20 @@ PyObject* open_write(PyObject*, Args args, Py_ssize_t count) {
 
 using Operator = PyObject* (*)(PyObject*, PyObject*);
 
-// By their types: with UBSan, GCC 12 takes no comparison of two functions for a constant.
-template <Operator kOne, Operator kOther>
-inline constexpr bool kSame =
-    std::is_same_v<std::integral_constant<Operator, kOne>, std::integral_constant<Operator, kOther>>;
-
 // Integers with integers are most of what is added and subtracted: their own slot, without the search for it.
-template <Operator kOperator>
-PyObject* apply(PyObject* value, PyObject* operand) {
-  constexpr bool kAdds = kSame<kOperator, PyNumber_InPlaceAdd>;
-  if constexpr (kAdds || kSame<kOperator, PyNumber_InPlaceSubtract>) {
-    if (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) {
-      const PyNumberMethods* integers = PyLong_Type.tp_as_number;
-      return (kAdds ? integers->nb_add : integers->nb_subtract)(value, operand);
-    }
-  }
-  return kOperator(value, operand);
+PyObject* add(PyObject* value, PyObject* operand) {
+  if (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) [[likely]]
+    return PyLong_Type.tp_as_number->nb_add(value, operand);
+  return PyNumber_InPlaceAdd(value, operand);
+}
+PyObject* subtract(PyObject* value, PyObject* operand) {
+  if (PyLong_CheckExact(value) && PyLong_CheckExact(operand)) [[likely]]
+    return PyLong_Type.tp_as_number->nb_subtract(value, operand);
+  return PyNumber_InPlaceSubtract(value, operand);
 }
 
-[[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
-                                           Operator apply_operator) {
+[[gnu::cold]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
+                                       Operator apply_operator) {
   if (PyErr_Occurred()) return nullptr;  // no room to note the object
   Ref value = Ref::steal(PyObject_GetAttr(object, name));
   Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
@@ -157,22 +157,24 @@ PyObject* apply(PyObject* value, PyObject* operand) {
   Py_RETURN_NONE;
 }
 
-template <Operator kOperator>
-PyObject* update(PyObject*, Args args, Py_ssize_t count) {
-  if (!check_count("an in-place operator", count, 3)) return nullptr;
+[[gnu::always_inline]] inline PyObject* update(Args args, Py_ssize_t count, Operator apply) {
+  if (!check_count("an in-place operator", count, 3)) [[unlikely]]
+    return nullptr;
   PyObject *object = args[0], *name = args[1], *operand = args[2];
   const Place place = find_place(object, name, kWrittenCell);
-  if (place.cell && place.thread->in_transaction()) {
+  if (place.cell && place.thread->in_transaction()) [[likely]] {
     Cell& cell = *place.cell;
     Ownership ownership;
     const Done owned = own_cell_unlogged(*place.thread, object, cell, ownership);
-    if (owned == Done::Failed) return nullptr;
+    if (owned == Done::Failed) [[unlikely]]
+      return nullptr;
     PyObject* value = cell.peek();
-    if (owned == Done::Yes && value && runs_no_code(value, operand)) {
-      PyObject* result = apply<kOperator>(value, operand);
+    if (owned == Done::Yes && value && runs_no_code(value, operand)) [[likely]] {
+      PyObject* result = apply(value, operand);
       // The log takes over the cell's reference, or has one of its own where the value stays.
       if (ownership.log) log_cell(*place.thread, object, cell, result ? value : Py_NewRef(value), ownership);
-      if (!result) return nullptr;
+      if (!result) [[unlikely]]
+        return nullptr;
       cell.value.store(result, core::kRelease);
       if (!ownership.log) Py_DECREF(value);
       Py_RETURN_NONE;
@@ -180,7 +182,18 @@ PyObject* update(PyObject*, Args args, Py_ssize_t count) {
     if (owned == Done::Yes && ownership.log)
       log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
   }
-  return update_plainly(object, name, operand, kOperator);
+  return update_plainly(object, name, operand, apply);
+}
+
+// The two most common ones are compiled for themselves, all others are one function.
+PyObject* iadd(PyObject*, Args args, Py_ssize_t count) { return update(args, count, add); }
+PyObject* isub(PyObject*, Args args, Py_ssize_t count) { return update(args, count, subtract); }
+[[gnu::noinline]] PyObject* update_by(Args args, Py_ssize_t count, Operator apply) {
+  return update(args, count, apply);
+}
+template <Operator kOperator>
+PyObject* in_place(PyObject*, Args args, Py_ssize_t count) {
+  return update_by(args, count, kOperator);
 }
 
 PyObject* in_place_power(PyObject* base, PyObject* exponent) {
@@ -204,30 +217,29 @@ PyMethodDef compiled_methods[] = {
      "open_update(object, name): what .name is loaded from, and may be written to later"},
     {"open_write", fast(open_write), METH_FASTCALL,
      "open_write(object, name): what .name is loaded from and stored on"},
-    {"iadd", fast(update<PyNumber_InPlaceAdd>), METH_FASTCALL,
-     "iadd(object, name, value): object.name += value"},
-    {"isub", fast(update<PyNumber_InPlaceSubtract>), METH_FASTCALL,
-     "isub(object, name, value): object.name -= value"},
-    {"imul", fast(update<PyNumber_InPlaceMultiply>), METH_FASTCALL,
+    {"iadd", fast(iadd), METH_FASTCALL, "iadd(object, name, value): object.name += value"},
+    {"isub", fast(isub), METH_FASTCALL, "isub(object, name, value): object.name -= value"},
+    {"imul", fast(in_place<PyNumber_InPlaceMultiply>), METH_FASTCALL,
      "imul(object, name, value): object.name *= value"},
-    {"imatmul", fast(update<PyNumber_InPlaceMatrixMultiply>), METH_FASTCALL,
+    {"imatmul", fast(in_place<PyNumber_InPlaceMatrixMultiply>), METH_FASTCALL,
      "imatmul(object, name, value): object.name @= value"},
-    {"itruediv", fast(update<PyNumber_InPlaceTrueDivide>), METH_FASTCALL,
+    {"itruediv", fast(in_place<PyNumber_InPlaceTrueDivide>), METH_FASTCALL,
      "itruediv(object, name, value): object.name /= value"},
-    {"ifloordiv", fast(update<PyNumber_InPlaceFloorDivide>), METH_FASTCALL,
+    {"ifloordiv", fast(in_place<PyNumber_InPlaceFloorDivide>), METH_FASTCALL,
      "ifloordiv(object, name, value): object.name //= value"},
-    {"imod", fast(update<PyNumber_InPlaceRemainder>), METH_FASTCALL,
+    {"imod", fast(in_place<PyNumber_InPlaceRemainder>), METH_FASTCALL,
      "imod(object, name, value): object.name %= value"},
-    {"ipow", fast(update<in_place_power>), METH_FASTCALL, "ipow(object, name, value): object.name **= value"},
-    {"ilshift", fast(update<PyNumber_InPlaceLshift>), METH_FASTCALL,
+    {"ipow", fast(in_place<in_place_power>), METH_FASTCALL,
+     "ipow(object, name, value): object.name **= value"},
+    {"ilshift", fast(in_place<PyNumber_InPlaceLshift>), METH_FASTCALL,
      "ilshift(object, name, value): object.name <<= value"},
-    {"irshift", fast(update<PyNumber_InPlaceRshift>), METH_FASTCALL,
+    {"irshift", fast(in_place<PyNumber_InPlaceRshift>), METH_FASTCALL,
      "irshift(object, name, value): object.name >>= value"},
-    {"iand", fast(update<PyNumber_InPlaceAnd>), METH_FASTCALL,
+    {"iand", fast(in_place<PyNumber_InPlaceAnd>), METH_FASTCALL,
      "iand(object, name, value): object.name &= value"},
-    {"ixor", fast(update<PyNumber_InPlaceXor>), METH_FASTCALL,
+    {"ixor", fast(in_place<PyNumber_InPlaceXor>), METH_FASTCALL,
      "ixor(object, name, value): object.name ^= value"},
-    {"ior", fast(update<PyNumber_InPlaceOr>), METH_FASTCALL,
+    {"ior", fast(in_place<PyNumber_InPlaceOr>), METH_FASTCALL,
      "ior(object, name, value): object.name |= value"},
     {nullptr, nullptr, 0, nullptr},
 };

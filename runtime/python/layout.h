@@ -23,7 +23,9 @@ struct Cell {
   core::Slot value{nullptr};  // PyObject*, a strong reference
   core::Record record;
 
-  PyObject* peek() const { return static_cast<PyObject*>(value.load(std::memory_order_relaxed)); }
+  [[gnu::always_inline]] PyObject* peek() const {
+    return static_cast<PyObject*>(value.load(std::memory_order_relaxed));
+  }
 };
 static_assert(sizeof(Cell) == core::Made::kDistance * sizeof(core::Record));
 

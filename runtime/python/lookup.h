@@ -40,7 +40,7 @@ static_assert(sizeof(Lookup) == 32);
 class LookupCache {
  public:
   // A hit only says what was looked up; the flags say whether it was a cell.
-  const Lookup* find(PyTypeObject* type, PyObject* name) const {
+  [[gnu::always_inline]] const Lookup* find(PyTypeObject* type, PyObject* name) const {
     const Lookup& lookup = entries_[place(type, name)];
     return lookup.type == type && lookup.name == name && lookup.version == type_version(type) ? &lookup
                                                                                               : nullptr;

@@ -228,11 +228,12 @@ PyObject* get_attribute(PyObject* object, PyObject* name) {
   if (!thread) return nullptr;
   PyTypeObject* type = Py_TYPE(object);
   const Lookup* lookup = thread->lookups.find(type, name);
-  if (lookup && (lookup->flags & Lookup::kCell)) {
-    if (Cell* cell = lookup->cell_in(shell_of(object))) {
+  if (lookup && (lookup->flags & Lookup::kCell)) [[likely]] {
+    if (Cell* cell = lookup->cell_in(shell_of(object))) [[likely]] {
       PyObject* value = nullptr;
       const Done done = read_cell_fast(*thread, object, *cell, value);
-      if (done == Done::Failed || value) return value;
+      if (done == Done::Failed || value) [[likely]]
+        return value;
     }
   } else if (!lookup) {
     const Ref interned = interned_name(name);
@@ -255,8 +256,8 @@ int set_attribute(PyObject* object, PyObject* name, PyObject* value) {
     return set_attribute_slowly(*thread, object, interned.get(), value);
   }
   constexpr std::uint8_t kWritable = Lookup::kCell | Lookup::kUnchecked;
-  if ((lookup->flags & kWritable) == kWritable && value) {
-    if (Cell* cell = lookup->cell_in(shell_of(object))) {
+  if ((lookup->flags & kWritable) == kWritable && value) [[likely]] {
+    if (Cell* cell = lookup->cell_in(shell_of(object))) [[likely]] {
       if (core::holds_logged(thread->descriptor, cell->record)) {
         if (PyObject* replaced = cell->peek()) {
           cell->value.store(Py_NewRef(value), core::kRelease);

@@ -31,7 +31,7 @@ struct CallState {
   core::Shown<PyObject*> name;         // of the call; interned
   core::Shown<std::uint64_t> call;     // its serial number; 0 outside
   core::Shown<std::uint64_t> attempt;  // from 1
-  Ref deadline_of;                     // the name of the function whose timeout is the tightest now
+  Ref deadline_of;  // the name of the function whose timeout is the tightest, if there is a deadline
   TimedCalls timed_calls;
   std::uint64_t alternative = 0;  // the level of the innermost alternative of or_else; 0: none
 
@@ -74,7 +74,9 @@ Thread* adopt_thread();
 // Null with MemoryError.
 inline Thread* this_thread() {
   Thread* thread = detail::current_thread;
-  return thread ? thread : detail::adopt_thread();
+  if (!thread) [[unlikely]]
+    return detail::adopt_thread();
+  return thread;
 }
 // Null where this thread has never touched an STMObject.
 inline Thread* this_thread_if_any() { return detail::current_thread; }

@@ -19,7 +19,8 @@ class TimedCalls {
  public:
   // `first`: of its call.
   void begin_attempt(bool first) {
-    if (calls_.empty()) return;
+    if (calls_.empty()) [[likely]]
+      return;
     cut(first ? 0 : begun_);  // no further than the last attempt came
     begun_ = 0;
   }
@@ -72,7 +73,7 @@ class TimedCalls {
   }
 
  private:
-  void cut(std::size_t count) {
+  [[gnu::noinline]] void cut(std::size_t count) {
     calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(count), calls_.end());
   }
 

@@ -9,6 +9,7 @@ namespace {
 
 struct Entry {
   Shown<int> number;
+  void set(int its_number) { number.set_release(its_number); }
 };
 using Log = AppendLog<Entry>;
 

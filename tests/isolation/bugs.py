@@ -112,8 +112,10 @@ BUGS = [
         "a commit that does not look whether the attempt was doomed",
         "transaction.cpp",
         """\
-  if (state != State::Active && state != State::Irrevocable) return false;
-  if (!self.status.compare_exchange(status, Status::of(Status{status}.generation(), State::Committed).bits))
+  if (state != State::Active && state != State::Irrevocable) [[unlikely]]
+    return false;
+  const std::uint64_t committed = Status::of(Status{status}.generation(), State::Committed).bits;
+  if (!self.status.compare_exchange(status, committed)) [[unlikely]]
     return false;
 """,
         """\
@@ -169,7 +171,7 @@ BUGS = [
         """\
   self.status.store_fenced(Status::of(self.state().generation(), State::Idle).bits);
   schedule(Step::Ended);
-  if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) {
+  if (self.waiting_for_it.load(std::memory_order_seq_cst) != 0) [[unlikely]] {
     const std::lock_guard guard(self.waiters_mutex);
     for (const Waiter* waiter = self.first_waiter; waiter; waiter = waiter->next) waiter->parker->unpark();
   }
