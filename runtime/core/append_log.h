@@ -1,13 +1,16 @@
 // A log that grows at its end and is read by other threads while it does: entries never move.
 //
-// Memory is kept for the next attempt (up to kKeptChunks) and is type-stable: a reader that comes late reads
-// entries of another attempt, which it notices by the generation of their owner.
+// Memory is kept for the next attempt, and given back little by little by attempts that need less: for one
+// that needs much again, new memory would cost more than all else (it comes empty from the system, page by
+// page). It is type-stable: a reader that comes late reads entries of another attempt, which it notices by
+// the generation of their owner.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "runtime/core/atomics.h"
 #include "runtime/core/reclaim.h"
@@ -45,7 +48,10 @@ class AppendLog {
     Shown<Entry*> entry_;
   };
 
-  AppendLog() { become_current(first_ = make_chunk(nullptr, kFirstEntries)); }
+  AppendLog() {
+    first_ = last_ = make_chunk(nullptr, kFirstEntries);
+    go_to(first_, first_->entries);
+  }
   ~AppendLog() {
     for (Chunk* chunk = first_; chunk;) {
       Chunk* following = chunk->following.get();
@@ -60,7 +66,8 @@ class AppendLog {
   void reserve() {
     if (next_.get() == limit_ && !current_->following.get()) {
       const std::size_t size = static_cast<std::size_t>(current_->end - current_->entries);
-      current_->following.set_release(make_chunk(current_, std::min(size * 2, kLargestChunk)));
+      last_ = make_chunk(current_, std::min(size * 2, kLargestChunk));
+      current_->following.set_release(last_);
       ++chunks_;
     }
   }
@@ -146,10 +153,15 @@ class AppendLog {
     }
   }
 
-  // Where the log is empty: gives back what a large attempt needed.
+  int chunks() const { return chunks_; }
+  // At the end of an attempt, where the log is empty: gives back some of what the attempt did not need.
   [[gnu::always_inline]] void trim() {
     if (chunks_ > kKeptChunks && empty()) [[unlikely]]
-      give_back_chunks();
+      give_back_a_chunk();
+  }
+  // At the end of a thread: gives back all but what is always kept.
+  void shrink() {
+    while (chunks_ > kKeptChunks && empty()) give_back_a_chunk();
   }
 
  private:
@@ -170,19 +182,18 @@ class AppendLog {
     border_ = chunk->previous ? chunk->entries : nullptr;
     next_.set_release(next);
   }
-  [[gnu::cold]] void become_current(Chunk* chunk) { go_to(chunk, chunk->entries); }
-  [[gnu::cold]] void give_back_chunks() {
-    Chunk* kept = first_;
-    for (int count = 1; count < kKeptChunks; ++count) kept = kept->following.get();
-    Chunk* chunk = kept->following.get();
-    kept->following.set(nullptr);
-    chunks_ = kKeptChunks;
-    while (chunk) {
-      Chunk* following = chunk->following.get();
-      reclaim_memory(chunk);
-      chunk = following;
-    }
+  [[gnu::cold]] void become_current(Chunk* chunk) {
+    go_to(chunk, chunk->entries);
+    if (chunk == last_) needs_all_ = true;
   }
+  [[gnu::cold]] void give_back_a_chunk() {
+    if (std::exchange(needs_all_, false)) return;
+    Chunk* const unused = std::exchange(last_, last_->previous);
+    last_->following.set(nullptr);
+    --chunks_;
+    reclaim_memory(unused);
+  }
+
   // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so
   // that the last entry is always the one before next_.
   Chunk* first_;
@@ -190,7 +201,9 @@ class AppendLog {
   Entry* limit_;   // current_->end
   Entry* border_;  // current_->entries; null in the first chunk, which is not left
   Shown<Entry*> next_;
-  int chunks_ = 1;
+  Chunk* last_;
+  int chunks_ = 1;          // from first_ to last_
+  bool needs_all_ = false;  // this attempt has come to last_
 };
 
 }  // namespace stmpy::core

@@ -113,14 +113,47 @@ TEST_F(AppendLogTest, a_position_that_is_half_of_one_and_half_of_another_shows_n
   EXPECT_EQ(seen, 0);
 }
 
-TEST_F(AppendLogTest, is_usable_after_it_was_trimmed) {
-  for (int round = 0; round < 3; ++round) {
+// As an attempt does that needs so many entries.
+class AttemptsOfLogsTest : public AppendLogTest {
+ protected:
+  void run(int entries) {
     const Log::Position start = log.position();
-    push_range(0, kMany);
-    EXPECT_EQ(forwards(start), range(0, kMany));
-    while (!log.empty()) log.pop();
+    push_range(0, entries);
+    EXPECT_EQ(forwards(start), range(0, entries));
+    log.drain(start, [](const Entry&) {});
     log.trim();
   }
+};
+
+TEST_F(AttemptsOfLogsTest, what_an_attempt_needed_is_kept_for_the_next_one) {
+  run(kMany);
+  const int chunks = log.chunks();
+  for (int round = 0; round < 3; ++round) run(kMany);
+  EXPECT_EQ(log.chunks(), chunks);
+}
+
+TEST_F(AttemptsOfLogsTest, what_later_ones_do_not_need_is_given_back_little_by_little) {
+  run(kMany);
+  const int chunks = log.chunks();
+  run(1);
+  EXPECT_EQ(log.chunks(), chunks - 1);
+  for (int round = 0; round < chunks; ++round) run(1);
+  const int kept = log.chunks();
+  EXPECT_GT(kept, 1);
+  EXPECT_LT(kept, chunks);
+  run(1);
+  EXPECT_EQ(log.chunks(), kept);
+  run(kMany);
+  EXPECT_EQ(log.chunks(), chunks);
+}
+
+TEST_F(AttemptsOfLogsTest, a_thread_that_ends_gives_back_what_is_not_always_kept) {
+  run(kMany);
+  log.shrink();
+  const int kept = log.chunks();
+  for (int round = 0; round < kept; ++round) run(1);
+  EXPECT_EQ(log.chunks(), kept);
+  run(kMany);
 }
 
 }  // namespace
