@@ -16,8 +16,8 @@ constexpr std::uint8_t kWrittenCell = kPlainCell | Lookup::kUnchecked;
 // What an access of `object.name` is, as far as it is an attribute that a cell answers without any code of
 // the user's.
 struct Place {
-  Thread* thread = nullptr;
-  Cell* cell = nullptr;  // null: plain attribute access is right
+  Thread* thread = nullptr;  // null: there is neither a cell nor an exception
+  Cell* cell = nullptr;      // null: plain attribute access is right, or there is an exception
 };
 
 // Where only the class's invariants are in the way of a write: that the object is written is noted.
@@ -26,8 +26,8 @@ struct Place {
   const bool is_checked =
       !(found.flags & Lookup::kUnchecked) && ((found.flags | Lookup::kUnchecked) & flags) == flags;
   Cell* const cell = is_checked ? found.cell_in(shell_of(object)) : nullptr;
-  if (!cell || !thread.in_transaction() || !note_written(thread, object)) return {};
-  return {&thread, cell};
+  if (!cell || !thread.in_transaction()) return {};
+  return {&thread, note_written(thread, object) ? cell : nullptr};
 }
 
 [[gnu::cold]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
@@ -48,7 +48,9 @@ struct Place {
   if (!lookup) [[unlikely]]
     return find_place_slowly(object, name, flags);
   if ((lookup->flags & flags) != flags) [[unlikely]]
-    return flags & Lookup::kUnchecked ? find_checked_place(*thread, *lookup, object, flags) : Place{};
+    return (lookup->flags & Lookup::kStm) && (flags & Lookup::kUnchecked)
+               ? find_checked_place(*thread, *lookup, object, flags)
+               : Place{};
   return {thread, lookup->cell_in(shell_of(object))};
 }
 
@@ -69,30 +71,29 @@ Done acquire_for_update(Thread& thread, PyObject* object, Cell& cell) {
                                                             : read_cell_for_update(thread, object, cell);
 }
 
-// The cell, held, where it has a value and all access is to it. Null without an exception: what the barrier
-// cannot answer alone the attribute lookup on the object does.
+// The cell, held, where it has a value and all access is to it. What the barrier cannot answer alone the
+// attribute lookup on the object does.
 template <Acquire kAcquire>
-[[gnu::always_inline]] inline Place acquire(const char* barrier, Args args, Py_ssize_t count,
-                                            std::uint8_t flags) {
-  if (!check_count(barrier, count, 2)) [[unlikely]]
-    return {};
+[[gnu::always_inline]] inline Place acquire(Args args, std::uint8_t flags) {
   for (;;) {
     const Place place = find_place(args[0], args[1], flags);
     if (!place.cell || !place.thread->in_transaction()) [[unlikely]]
-      return {};
+      return {place.thread, nullptr};
     const Done acquired = kAcquire(*place.thread, args[0], *place.cell);
     if (acquired == Done::Yes) [[likely]]
-      return place.cell->peek() ? place : Place{};
-    if (acquired != Done::Again) return {};
+      return {place.thread, place.cell->peek() ? place.cell : nullptr};
+    if (acquired != Done::Again) return {place.thread, nullptr};
   }
 }
 
 template <Acquire kAcquire>
 PyObject* load_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
-  const Place place = acquire<kAcquire>(barrier, args, count, flags);
+  if (!check_count(barrier, count, 2)) [[unlikely]]
+    return nullptr;
+  const Place place = acquire<kAcquire>(args, flags);
   if (place.cell) [[likely]]
     return Py_NewRef(place.cell->peek());
-  return PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
+  return place.thread && PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
 }
 
 PyObject* load_update(PyObject*, Args args, Py_ssize_t count) {
@@ -106,9 +107,11 @@ PyObject* load_write(PyObject*, Args args, Py_ssize_t count) {
 // object itself.
 template <Acquire kAcquire>
 PyObject* open_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
-  const Place place = acquire<kAcquire>(barrier, args, count, flags);
+  if (!check_count(barrier, count, 2)) [[unlikely]]
+    return nullptr;
+  const Place place = acquire<kAcquire>(args, flags);
   if (!place.cell) [[unlikely]]
-    return PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
+    return place.thread && PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
   Payload* payload = shell_of(args[0])->payload;
   const bool native = is_native(payload) || make_native(*place.thread, args[0]);
   return Py_NewRef(native ? reinterpret_cast<PyObject*>(payload) : args[0]);
@@ -150,7 +153,6 @@ PyObject* subtract(PyObject* value, PyObject* operand) {
 
 [[gnu::cold]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
                                        Operator apply_operator) {
-  if (PyErr_Occurred()) return nullptr;  // no room to note the object
   Ref value = Ref::steal(PyObject_GetAttr(object, name));
   Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
   if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
@@ -182,7 +184,7 @@ PyObject* subtract(PyObject* value, PyObject* operand) {
     if (owned == Done::Yes && ownership.log)
       log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
   }
-  return update_plainly(object, name, operand, apply);
+  return place.thread && PyErr_Occurred() ? nullptr : update_plainly(object, name, operand, apply);
 }
 
 // The two most common ones are compiled for themselves, all others are one function.
