@@ -286,7 +286,7 @@ TEST_F(ConflictTest, under_exclusive_reads_any_access_conflicts_and_aborts_at_on
 }
 
 TEST_F(ConflictTest, exclusive_reads_exclude_the_readers_of_others) {
-  holder.start(true);
+  holder.start({.exclusive = true});
   holder.read(*thing);
   Actor reader(reads());
   reader.run_to(Step::Parking);

@@ -179,7 +179,7 @@ TEST_F(TransactionTest, the_log_is_replayed_newest_first_for_changes_of_any_kind
 }
 
 TEST_F(TransactionTest, under_exclusive_reads_every_access_is_exclusive) {
-  thread.start(true);
+  thread.start({.exclusive = true});
   EXPECT_EQ(thread.number(*thing), 1);
   EXPECT_EQ(thing->record(0).held_by(thread.self), Mode::Exclusive);
   EXPECT_TRUE(holds_logged(thread.self, thing->record(0))) << "its old value was logged as it was acquired";

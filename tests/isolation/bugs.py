@@ -20,16 +20,20 @@ class Bug:
     """In runtime/core. In a header, a function that only the core calls, not the program that plays."""
     text: str
     instead: str
+    also: tuple[tuple[str, str], ...] = ()
+    """Further texts, and what stands in their places."""
 
     def planted(self) -> str:
         """The file with the bug in it. ValueError where the core has changed below it."""
         source = (ROOT / "runtime" / "core" / self.file).read_text()
-        if source.count(self.text) != 1:
-            raise ValueError(
-                f"the text of bug '{self.name}' is {source.count(self.text)} times in {self.file}, "
-                "instead of once: write the bug anew"
-            )
-        return source.replace(self.text, self.instead)
+        for text, instead in ((self.text, self.instead), *self.also):
+            if source.count(text) != 1:
+                raise ValueError(
+                    f"the text of bug '{self.name}' is {source.count(text)} times in {self.file}, "
+                    "instead of once: write the bug anew"
+                )
+            source = source.replace(text, instead)
+        return source
 
 
 BUGS = [
@@ -190,6 +194,184 @@ BUGS = [
         "conflict.cpp",
         "    if (!in_progress(of)) break;\n",
         "    if (slept && !in_progress(of)) break;\n",
+    ),
+    Bug(
+        "a retry that enters the watchers' table when it has let go of everything",
+        "watch.cpp",
+        """\
+    enter(watcher);
+    watcher.record->set_watched();
+""",
+        "    watcher.record->set_watched();\n",
+        (
+            (
+                "  const bool looks = host.handles_signals();\n",
+                """\
+  for (Watcher& watcher : watchers_) enter(watcher);
+  const bool looks = host.handles_signals();
+""",
+            ),
+            (
+                "    self_.parker.park(looks ? std::min(deadline, now + signal_period) : deadline);\n",
+                """\
+    self_.parker.park(looks ? std::min(deadline, now + signal_period) : deadline);
+    for (Watcher& watcher : watchers_) leave(watcher);
+    for (Watcher& watcher : watchers_) enter(watcher);
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a sleeper in retry that forgets a wake-up which came before it slept",
+        "watch.cpp",
+        """\
+    self_.parker.reset();
+    if (woken_.load(kAcquire)) return Woken::Changed;
+""",
+        """\
+    if (woken_.load(kAcquire)) return Woken::Changed;
+    schedule(Step::Parking);
+    self_.parker.reset();
+""",
+    ),
+    Bug(
+        "an abort that takes the watched bit",
+        "watch.cpp",
+        "    if (record.release(self, changed)) note_watchers(self, record);\n",
+        "    if (record.release(self) && changed) note_watchers(self, record);\n",
+    ),
+    Bug(
+        "a change that wakes the first one who watches",
+        "watch.cpp",
+        "    if (watcher->record != &record) continue;\n",
+        "    if (watcher->record != &record || !self.to_wake.empty()) continue;\n",
+    ),
+    Bug(
+        "a reverted alternative whose reads are not watched",
+        "transaction.cpp",
+        "  self.counters.add(Counter::NestedReverts);\n",
+        """\
+  self.counters.add(Counter::NestedReverts);
+  if (const Access* last = self.accesses.last_since(self.first_access.get()))
+    of_alternative = last->record.get();
+""",
+        (
+            (
+                """\
+bool doom(Descriptor& self) {
+""",
+                """\
+thread_local const Record* of_alternative = nullptr;
+
+bool doom(Descriptor& self) {
+  const Access* last = self.accesses.last_since(self.first_access.get());
+  if (last && last->record.get() == std::exchange(of_alternative, nullptr)) {
+    void* const object = last->counted() ? last->object() : nullptr;
+    last->record.get()->release(self, false);
+    self.accesses.pop();
+    if (object) reclaim_reference(object);
+  }
+""",
+            ),
+        ),
+    ),
+    Bug(
+        "a reverted alternative whose writes stay",
+        "transaction.cpp",
+        "  self.log.backwards(savepoint.log, undo);\n  revert_effects",
+        "  revert_effects",
+    ),
+    Bug(
+        "an irrevocable attempt that gives up as others do",
+        "conflict.cpp",
+        "  if (is_irrevocable(self)) return insist(self, record, mode, refusal);\n",
+        "",
+    ),
+    Bug(
+        "an irrevocable attempt that is doomed",
+        "conflict.cpp",
+        "  return now.state() == State::Active && older(self, *attempt.descriptor);\n",
+        "  return now.state() == State::Irrevocable || older(self, *attempt.descriptor);\n",
+        (("    if (seen.state() != State::Active) return false;\n", ""),),
+    ),
+    Bug(
+        "a token that is given to two",
+        "irrevocable.cpp",
+        """\
+  if (Descriptor* other = older_call(self)) return other;
+  Descriptor* holder = nullptr;
+  if (!token.compare_exchange_strong(holder, &self)) return holder;
+""",
+        """\
+  if (Descriptor* other = older_call(self); other && !other->has_token) return other;
+  token.store(&self);
+""",
+        (
+            (
+                "  Descriptor* other = older_call(self);\n  if (other) token",
+                "  Descriptor* other = nullptr;\n  if (other) token",
+            ),
+        ),
+    ),
+    Bug(
+        "an outside read that takes what somebody makes for committed",
+        "outside.cpp",
+        "before.is_private || find_pre_image(",
+        "find_pre_image(",
+    ),
+    Bug(
+        "a private object that is published at the end of a nested call",
+        "transaction.cpp",
+        "  --self.depth;\n",
+        """\
+  --self.depth;
+  self.made.forwards(self.first_made, [&](const Made& made) {
+    made.for_each_record([&](Record& record) { record.release(self); });
+  });
+""",
+    ),
+    Bug(
+        "a private object that others are let in to",
+        "ownership.cpp",
+        "    if (index != own && !compatible(mode, thin.mode_of(index))) other = index;",
+        """\
+    if (index != own && !compatible(mode, thin.mode_of(index)) && thin.mode_of(index) != Mode::Private)
+      other = index;""",
+    ),
+    Bug(
+        "a private object that stays its maker's when the attempt is aborted",
+        "transaction.cpp",
+        "  if (!all_released) release_rest(self, committed);\n",
+        """\
+  if (!committed) {
+    self.made.forwards(self.first_made, [&](const Made& made) {
+      made.for_each_record([&](Record& record) {
+        Refusal refusal;
+        record.request(self, Mode::Write, refusal);
+      });
+    });
+  }
+  if (!all_released) release_rest(self, committed);
+""",
+    ),
+    Bug(
+        "a write to a private object in a savepoint that is not logged",
+        "transaction.cpp",
+        "  if (self.depth == 0) return false;\n",
+        "  if (self.depth == 0 || record.held_by(self) == Mode::Private) return false;\n",
+    ),
+    Bug(
+        "an outside read that takes the value before an attempt that has committed, at every other version",
+        "outside.cpp",
+        "    if (status.state() == State::Committed) {",
+        "    if (status.state() == State::Committed && before.version >> Record::kVersionShift & 1) {",
+        (("now.in_progress() && now.state() != State::Committed &&", "now.in_progress() &&"),),
+    ),
+    Bug(
+        "an outside read that takes what is there while its owner is aborted",
+        "outside.cpp",
+        "    if (status.state() == State::Committed) {",
+        "    if (status.state() == State::Committed || status.state() == State::Doomed) {",
     ),
 ]
 """By number, from 1."""

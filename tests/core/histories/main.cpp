@@ -6,6 +6,8 @@
 // back, references or holds that are left.
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -43,7 +45,7 @@ class Round {
     Player first(0, variables_, Random(random_()), fatal);
     first.write_all();
     const auto slow = choose_slow_steps(random_);
-    std::latch ready(static_cast<std::ptrdiff_t>(program_.threads.size()));
+    std::latch ready(static_cast<std::ptrdiff_t>(program_.threads.size()) + 1);
     std::vector<std::thread> threads;
     for (std::size_t index = 0; index < program_.threads.size(); ++index) {
       players_.push_back(nullptr);
@@ -57,8 +59,11 @@ class Round {
         disturb(slow, Random(seeds_[index] + 1));
         ready.arrive_and_wait();
         play(*player, index);
+        player->end();
       });
     }
+    ready.arrive_and_wait();
+    open_gates(first);
     for (std::thread& thread : threads) thread.join();
     alarm(0);  // whoever reads what is printed takes the time he needs
     first.read_all();
@@ -79,6 +84,15 @@ class Round {
       player.read_in_relay(relay_);
     }
   }
+  // Until all have ended: a gate for those who wait, each time that all who are left do. Where one of them
+  // has missed a change, the history does not end.
+  void open_gates(Player& first) {
+    const auto all = [&](auto condition) { return std::all_of(players_.begin(), players_.end(), condition); };
+    while (!all([](const auto& player) { return player->has_ended(); })) {
+      if (all([&](const auto& player) { return player->is_settled(first); })) first.open_gate();
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  }
   static void print(const Recorder& recorder) {
     for (const std::string& attempt : recorder.attempts()) std::puts(attempt.c_str());
   }
@@ -86,7 +100,7 @@ class Round {
   Random& random_;
   const bool relays_;
   const Program program_;
-  const Variables variables_;
+  Variables variables_;
   Player::Relay relay_;
   std::vector<std::uint64_t> seeds_;
   std::vector<std::unique_ptr<Player>> players_;

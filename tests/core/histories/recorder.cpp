@@ -19,8 +19,14 @@ void Recorder::ends(const char* outcome) {
                       " " + outcome + line_);
 }
 
-void Recorder::operation(const char* kind, int variable, long value) {
-  line_ += "; " + std::string(kind) + " x" + std::to_string(variable) + " " + std::to_string(value) + " " +
+void Recorder::left(std::uint64_t since, const std::string& variable, long value) {
+  const std::string then = std::to_string(since);
+  attempts_.push_back(std::to_string(thread_) + " " + then + " " + then + " " + std::to_string(stamp()) +
+                      " committed; write " + variable + " " + std::to_string(value) + " " + then);
+}
+
+void Recorder::operation(const char* kind, const std::string& variable, std::optional<long> value) {
+  line_ += "; " + std::string(kind) + " " + variable + " " + (value ? std::to_string(*value) : "-") + " " +
            std::to_string(stamp());
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,20 @@ class Recorder {
   void begins();
   void commits() { commit_ = std::to_string(stamp()); }
   void ends(const char* outcome);
-  void reads(int variable, long value) { operation("read", variable, value); }
-  void writes(int variable, long value) { operation("write", variable, value); }
-  void refused(int variable) { line_ += "; refused x" + std::to_string(variable); }
+  void reads(const std::string& variable, std::optional<long> value) { operation("read", variable, value); }
+  void writes(const std::string& variable, std::optional<long> value) { operation("write", variable, value); }
+  void refused(const std::string& variable) { line_ += "; refused " + variable; }
+  void is_irrevocable() { operation("irrevocable", "-", std::nullopt); }
   void opens() { line_ += "; open"; }
   void closes() { line_ += "; close"; }
   void reverts() { line_ += "; revert"; }
+  // An abort that began then has left that value: as if it had been committed meanwhile.
+  void left(std::uint64_t since, const std::string& variable, long value);
 
   const std::vector<std::string>& attempts() const { return attempts_; }
 
  private:
-  void operation(const char* kind, int variable, long value);
+  void operation(const char* kind, const std::string& variable, std::optional<long> value);
 
   const int thread_;
   std::uint64_t begin_ = 0;

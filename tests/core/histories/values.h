@@ -2,7 +2,9 @@
 // ended.
 #pragma once
 
-#include "tests/core/support/host.h"
+#include <utility>
+
+#include "tests/core/support/world.h"
 
 namespace stmpy::core::test {
 
@@ -10,6 +12,12 @@ struct Value : Object {
   using Object::Object;
   static void* operator new(std::size_t size);
   static void operator delete(void* memory);
+};
+
+// Leads to an object that was made in a transaction.
+struct Link : Value {
+  Link(long its_number, Ref<Thing> its_thing) : Value(its_number), thing(std::move(its_thing)) {}
+  const Ref<Thing> thing;
 };
 
 // Whether the value's last reference was given back. Only for values.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/core/irrevocable.h"
 #include "runtime/core/outside.h"
 #include "runtime/core/transaction.h"
 #include "runtime/core/watch.h"
@@ -57,9 +58,12 @@ struct Interrupted {};
 struct TimedOut {};
 // What a body raises that waits for a change.
 struct Retry {};
+// What a body raises that has to be irrevocable, and is run again so.
+struct NeedsToken {};
 
 struct Options {
   bool exclusive = false;
+  bool irrevocable = false;
   Clock::time_point deadline = kNoDeadline;
   int max_attempts = std::numeric_limits<int>::max();
 };
@@ -105,10 +109,11 @@ class Thread {
   template <class Body>
   void nested(Body body);
 
-  void start() { start(false); }
-  virtual void start(bool exclusive) {
+  void start() { start(Options{}); }
+  virtual void start(const Options& options) {
     begin(self);
-    if (exclusive) set_exclusive(self, true);
+    if (options.irrevocable) become_irrevocable(self);
+    if (options.exclusive) set_exclusive(self, true);
   }
   virtual bool finish() {
     const bool committed = commit(self);
@@ -120,6 +125,8 @@ class Thread {
     revert(self);
     let_go();
   }
+  // Behind the revert of an attempt that waits for a change.
+  virtual Watch::Woken sleep(Watch& watch, Clock::time_point deadline) { return watch.wait(deadline); }
   void let_go() {
     release_references(self, [](void* reference) { release(static_cast<Object*>(reference)); });
   }
@@ -146,8 +153,17 @@ int Thread::call(Options options, Body body) {
   forget_call();
   self.deadline = options.deadline;
   const std::uint64_t turn = draw_turn();
+  struct EndOfCall {
+    ~EndOfCall() { forget_age(self); }
+    Descriptor& self;
+  } end_of_call{self};
   for (int attempt = 1;; ++attempt) {
-    start(options.exclusive);
+    if (options.irrevocable) {
+      const Wait wait = take_token(self);
+      if (wait == Wait::TimedOut) throw TimedOut{};
+      if (wait == Wait::Interrupted) throw Interrupted{};
+    }
+    start(options);
     try {
       body();
       if (finish()) return attempt;
@@ -155,10 +171,14 @@ int Thread::call(Options options, Body body) {
       abort();
     } catch (const Retry&) {
       const std::unique_ptr<Watch> watch = watch_and_abort(turn);
-      const Watch::Woken woken = watch->wait(options.deadline);
-      self.age = 0;
+      forget_age(self);
+      const Watch::Woken woken = sleep(*watch, options.deadline);
       if (woken == Watch::Woken::TimedOut) throw TimedOut{};
       if (woken != Watch::Woken::Changed) throw Interrupted{};
+    } catch (const NeedsToken&) {
+      draw_age(self);
+      abort();
+      options.irrevocable = true;
     } catch (const Aborted&) {
       draw_age(self);
       abort();
