@@ -179,11 +179,14 @@ TEST_F(WatchTest, an_abort_of_others_leaves_the_bit) {
   Actor waiter(waits());
   waiter.let_go();
   await_sleepers(1);
-  writer.start();
-  writer.write(*thing, 2);
-  writer.abort();
-  EXPECT_TRUE(is_watched());
-  EXPECT_EQ(detached, 1);
+  for (const bool constant : {true, false}) {
+    writer.call([&] { writer.read(*thing)->constant = constant; });
+    writer.start();
+    writer.write(*thing, 2);
+    writer.abort();
+    EXPECT_TRUE(is_watched());
+    EXPECT_EQ(detached, 1);
+  }
   write(2);
   waiter.run_to_end();
   EXPECT_EQ(attempts, 2);
@@ -259,6 +262,30 @@ TEST_F(WatchTest, an_attribute_that_came_and_went_again_has_not_changed) {
   write(2);
   waiter.run_to_end();
   EXPECT_EQ(attempts, 2);
+}
+
+// As an object's structure: what is logged of it are the values of several slots.
+TEST_F(WatchTest, a_pair_with_several_slots_has_changed) {
+  Actor waiter([&](Thread& thread) {
+    thread.call([&] {
+      if (thread.number(*thing, 1) == 1) {
+        thread.read(*thing, 0);
+        throw Retry{};
+      }
+    });
+  });
+  waiter.let_go();
+  await_sleepers(1);
+  writer.call([&] {
+    writer.write(*thing, writer.read(*thing), 0);
+    const auto before = writer.committed(*thing, 1);
+    reserve_entry(writer.self);
+    log_slot(writer.self, thing->record(0), thing.get(), thing->slot(1), Ref<Object>(before).give_away(),
+             false);
+    thing->slot(1).store(make<Object>(2).give_away());
+    release(before.get());  // the slot's
+  });
+  waiter.run_to_end();
 }
 
 TEST_F(WatchTest, changes_that_commute_wake) {
@@ -489,6 +516,21 @@ TEST_F(WatchTest, what_is_watched_lives_and_nothing_does_behind_the_wait) {
   EXPECT_EQ(other->references, 1);
 }
 
+// A call that was left between two attempts ends when it is let go of, which may be in another's wait.
+TEST_F(WatchTest, waits_of_one_thread_may_end_in_any_order) {
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (int made = 0; made < 3; ++made) {
+    writer.start();
+    writer.read(*thing);
+    watches.push_back(std::make_unique<Watch>(writer.self, 1));
+    writer.abort();
+  }
+  for (const std::size_t index : {1, 2, 0}) {
+    watches[index].reset();
+    EXPECT_EQ(writer.self.watch, index == 1 ? watches[2].get() : index == 2 ? watches[0].get() : nullptr);
+  }
+}
+
 TEST_F(WatchTest, a_thread_sleeps_detached_with_no_lock_held) {
   on_detach = on_attach = [&] {
     // Another record of the same bucket may be looked up meanwhile.
@@ -543,7 +585,11 @@ TEST_F(WatchTest, a_forked_child_keeps_the_watch_of_the_thread_that_forked) {
     int runs = 0;
     thread.call([&] {
       const bool waiting = thread.number(*thing) == 1;
-      if (++runs == 2 && in_child) _exit(waiting ? 0 : 1);
+      if (++runs == 2 && in_child) {
+        alarm(10);
+        note_watchers(thread.self, thing->record(0));  // nobody is left in the table
+        _exit(waiting && thread.self.to_wake.empty() ? 0 : 1);
+      }
       if (waiting) throw Retry{};
     });
   });
