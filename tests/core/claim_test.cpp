@@ -134,6 +134,16 @@ TEST_F(ClaimTest, is_dropped_before_the_request_for_another_pair_waits) {
   other.abort();
 }
 
+TEST_F(ClaimTest, is_dropped_where_the_barrier_raises) {
+  const auto thing = make<Thing>();
+  other.read(*thing);
+  setter.self.deadline = Clock::now();
+  EXPECT_THROW(setter.write(*thing, 2), TimedOut);
+  EXPECT_EQ(setter.self.claimed, nullptr);
+  EXPECT_FALSE(thing->record(0).is_claimed_by(setter.self));
+  other.abort();
+}
+
 TEST_F(ClaimTest, is_dropped_by_a_barrier_that_raises_instead_of_starting_over) {
   ASSERT_EQ(record.set_claim(setter.self), Claim::Set);
   drop_claim(setter.self);

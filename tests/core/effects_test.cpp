@@ -74,6 +74,22 @@ TEST_F(EffectsTest, what_a_finaliser_defers_while_a_savepoint_is_reverted_counts
   EXPECT_EQ(tally->sum, 7);
 }
 
+// Whoever sums up what is deferred (python/collections/tally.h) sees by the count that it is stale: while the
+// finalisers run, and behind them.
+TEST_F(EffectsTest, a_reverted_savepoint_says_so_before_its_finalisers_run_and_behind_them) {
+  std::uint64_t seen = 0;
+  thread.start();
+  const std::uint64_t before = thread.self.effect_reverts;
+  fail_nested([&] {
+    auto reference = make<Object>();
+    reference->finaliser = [&] { seen = thread.self.effect_reverts; };
+    add(thread, 1, std::move(reference));
+  });
+  EXPECT_GT(seen, before);
+  EXPECT_GT(thread.self.effect_reverts, seen);
+  thread.abort();
+}
+
 // Drawing a stamp is a write to a word that all threads share.
 TEST_F(EffectsTest, who_needs_no_stamp_draws_none) {
   static constexpr Effect kUnstamped{apply, false};
@@ -85,6 +101,16 @@ TEST_F(EffectsTest, who_needs_no_stamp_draws_none) {
   EXPECT_EQ(tally->sum, 3);
   EXPECT_EQ(tally->last_stamp, 0u);
   EXPECT_EQ(draw_stamp(), before + 1);
+}
+
+TEST_F(EffectsTest, those_of_one_commit_have_one_stamp) {
+  const std::uint64_t before = draw_stamp();
+  thread.start();
+  add(thread, 1);
+  add(thread, 2);
+  ASSERT_TRUE(thread.finish());
+  EXPECT_EQ(tally->last_stamp, before + 1);
+  EXPECT_EQ(draw_stamp(), before + 2);
 }
 
 TEST_F(EffectsTest, additions_of_two_attempts_go_together_and_a_later_commit_has_a_larger_stamp) {

@@ -23,6 +23,7 @@ TEST_F(ForkTest, an_attempt_in_progress_is_reverted_and_its_references_given_bac
   vanished.write(*thing, 5);
   vanished.read(*second);
   finish_attempts_after_fork(&survivor.self);
+  EXPECT_EQ(statistics().values[static_cast<int>(Counter::Committed)], 0U);
   EXPECT_EQ(survivor.committed_number(*thing), 1);
   EXPECT_EQ(vanished.state(), State::Idle);
   EXPECT_EQ(thing->references, 1);
@@ -98,10 +99,13 @@ TEST_F(ForkTest, finalisers_of_what_is_given_back_find_every_attempt_finished) {
 }
 
 TEST_F(ForkTest, what_an_ended_attempt_was_still_letting_go_of_is_given_back) {
+  static constexpr Effect kNothing{[](void*, void*, std::int64_t, std::uint64_t) {}};
   auto third = make<Thing>(3);
+  auto deferred = make<Object>(9);
   vanished.start();
   vanished.write(*thing, 5);
   vanished.read(*second);
+  defer(vanished.self, kNothing, second.get(), Ref<Object>(deferred).give_away(), 1);
   // Its thread vanishes in a finaliser, in a transaction of that one's.
   auto value = make<Object>(7);
   value->finaliser = [&] {
@@ -109,8 +113,9 @@ TEST_F(ForkTest, what_an_ended_attempt_was_still_letting_go_of_is_given_back) {
     vanished.write(*third, 8);
     finish_attempts_after_fork(&survivor.self);
     for (const Thing* each : {thing.get(), second.get(), third.get()}) EXPECT_EQ(each->references, 1);
+    EXPECT_EQ(deferred->references, 1);
   };
-  vanished.write(*third, std::move(value));
+  defer(vanished.self, kNothing, second.get(), value.give_away(), 2);  // let go of before all else
   vanished.abort();
   EXPECT_EQ(survivor.committed_number(*third), 3);
 }
@@ -146,6 +151,32 @@ TEST_F(ForkTest, an_attempt_whose_log_was_replayed_already_is_not_replayed_again
   EXPECT_EQ(status, 0);
 }
 
+// ... and between two effects of a commit: none is applied twice.
+TEST_F(ForkTest, effects_that_were_applied_already_are_not_applied_again) {
+  static Thread* forks_in;
+  static pid_t child;
+  static int applied[2];
+  forks_in = &survivor;
+  static const Effect kCounts{[](void*, void*, std::int64_t which, std::uint64_t) {
+    ++applied[which];
+    if (which == 0 || child != -1) return;
+    child = fork();
+    if (child != 0) return;
+    applied[1] = 0;  // the one that was being applied is begun anew
+    finish_attempts_after_fork(&forks_in->self);
+    _exit(applied[0] == 1 && applied[1] == 1 ? 0 : 1);
+  }};
+  child = -1;
+  applied[0] = applied[1] = 0;
+  vanished.start();
+  vanished.ask(*thing, 0, Mode::Add);
+  for (const int which : {0, 1}) defer(vanished.self, kCounts, thing.get(), nullptr, which);
+  ASSERT_TRUE(vanished.finish());
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 TEST_F(ForkTest, calls_and_candidates_of_the_vanished_are_older_than_nobody) {
   ASSERT_EQ(take_token(vanished.self), Wait::Ended);  // and has not begun with it
   draw_age(other.self);
@@ -165,6 +196,27 @@ TEST_F(ForkTest, who_observed_is_gone) {
   EXPECT_FALSE(nobody_observes());
   finish_attempts_after_fork(&survivor.self);
   EXPECT_TRUE(nobody_observes());
+}
+
+TEST_F(ForkTest, a_child_of_a_moment_in_which_somebody_registered_as_a_waiter_goes_on) {
+  survivor.start();
+  survivor.write(*thing, 5);
+  survivor.self.waiters_mutex.lock();
+  survivor.self.waiting_for_it = 1;
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(10);
+    finish_attempts_after_fork(&survivor.self);
+    survivor.self.waiting_for_it = 1;
+    _exit(survivor.finish() ? 0 : 1);
+  }
+  survivor.self.waiting_for_it = 0;
+  survivor.self.waiters_mutex.unlock();
+  survivor.abort();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(ForkTest, a_real_child_goes_on_and_its_parent_too) {

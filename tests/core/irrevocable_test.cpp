@@ -193,6 +193,21 @@ TEST_F(IrrevocableTest, who_has_the_token_is_the_oldest_whoever_shows_an_age) {
   EXPECT_EQ(holder.committed_number(*thing), 2);
 }
 
+// ... who has not shown yet that it is, and is younger until then.
+TEST_F(IrrevocableTest, an_older_call_does_not_get_the_token_either_while_somebody_has_it) {
+  draw_age(other.self);
+  const std::uint64_t age = other.self.age.exchange(0);
+  draw_age(holder.self);
+  const std::uint64_t own_age = holder.self.age.load();
+  ASSERT_EQ(take_token(holder.self), Wait::Ended);
+  holder.self.age = own_age;
+  other.self.age = age;
+  other.self.deadline = Clock::now();
+  EXPECT_EQ(take_token(other.self), Wait::TimedOut);
+  EXPECT_FALSE(other.self.has_token);
+  give_back_token(holder.self);
+}
+
 // Two candidates that wait for each other would never end.
 TEST_F(IrrevocableTest, a_candidate_gives_the_token_up_for_an_older_one_that_came_to_ask) {
   draw_age(holder.self);

@@ -33,6 +33,17 @@ TEST_F(OutsideTest, a_read_sees_the_value_before_a_transaction_in_progress) {
   EXPECT_EQ(outside(), 4);
 }
 
+// The log is written before the value: with no entry yet, the value is the committed one.
+TEST_F(OutsideTest, an_owner_that_has_not_logged_yet_has_changed_nothing) {
+  writer.start();
+  reserve_entry(writer.self);
+  ASSERT_EQ(access(writer.self, thing->record(0), thing.get(), Mode::Write), Outcome::Registered);
+  retain(thing.get());
+  EXPECT_EQ(outside(), 1);
+  writer.abort();
+  EXPECT_EQ(outside(), 1);
+}
+
 TEST_F(OutsideTest, a_read_sees_it_through_savepoints_reverted_and_kept) {
   writer.start();
   const auto check = [&] {

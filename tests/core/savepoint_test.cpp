@@ -76,6 +76,17 @@ TEST_F(SavepointTest, a_pair_first_written_in_a_reverted_one_is_still_reverted_w
   }
 }
 
+TEST_F(SavepointTest, an_attribute_that_came_in_a_reverted_one_does_not_exist) {
+  thread.call([&] { thread.write(*thing, Ref<Object>()); });
+  for (const bool commits : {false, true}) {
+    thread.start();
+    fail_nested([&] { thread.write(*thing, 5); });
+    EXPECT_EQ(thread.read(*thing).get(), nullptr);
+    leave(commits);
+    EXPECT_EQ(thread.committed(*thing).get(), nullptr);
+  }
+}
+
 TEST_F(SavepointTest, a_pair_first_written_in_a_reverted_one_is_reverted_by_the_one_around_it) {
   thread.start();
   fail_nested([&] {
@@ -277,6 +288,29 @@ TEST_F(SavepointTest, a_conflict_goes_through_it_to_the_outermost) {
   thread.abort();
   EXPECT_EQ(thread.committed_number(*thing), 1);
   EXPECT_EQ(thread.self.depth, 0U);
+}
+
+// A retry is on its way to the alternative that it is in: only there is it over.
+TEST_F(SavepointTest, the_inline_checks_are_hidden_from_a_retry_on_its_way_and_shown_behind_it) {
+  thread.quick = true;
+  Outcome outcome;
+  thread.start();
+  thread.write(*thing, 2);
+  const Savepoint alternative = open_savepoint(thread.self);
+  hide_from_inline_checks(thread.self);
+  EXPECT_FALSE(holds(thread.self, thing->record(0)));
+  EXPECT_FALSE(read_quickly(thread.self, thing->record(1), thing.get(), outcome));
+  show_to_inline_checks(thread.self);
+  EXPECT_TRUE(holds(thread.self, thing->record(0)));
+  EXPECT_FALSE(holds_logged(thread.self, thing->record(0))) << "the savepoint is open still";
+  EXPECT_TRUE(thread.self.usual);
+  revert_savepoint(thread.self, alternative);
+  EXPECT_TRUE(holds_logged(thread.self, thing->record(0)));
+  hide_from_inline_checks(thread.self);
+  doom(thread.self);
+  show_to_inline_checks(thread.self);
+  EXPECT_FALSE(holds(thread.self, thing->record(0)));
+  thread.abort();
 }
 
 TEST_F(SavepointTest, the_inline_checks_stay_hidden_when_one_is_left_by_a_doomed_attempt) {

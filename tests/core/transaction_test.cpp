@@ -78,7 +78,8 @@ TEST_F(TransactionTest, everything_is_released_at_its_end) {
 TEST_F(TransactionTest, a_doomed_attempt_cannot_commit_and_every_access_says_so) {
   thread.start();
   thread.write(*thing, 9);
-  doom(thread.self);
+  EXPECT_TRUE(doom(thread.self));
+  EXPECT_FALSE(doom(thread.self)) << "it was doomed already";
   EXPECT_FALSE(holds(thread.self, thing->record(0)));
   EXPECT_FALSE(holds_logged(thread.self, thing->record(0)));
   EXPECT_THROW(thread.read(*thing), Aborted);
@@ -126,6 +127,46 @@ TEST_F(TransactionTest, inline_checks_know_what_is_held_and_what_is_logged) {
   other.abort();
   ASSERT_TRUE(thread.finish());
   EXPECT_FALSE(holds(thread.self, record));
+}
+
+// Between the two whatever is not held already, or is written, takes the whole way.
+TEST_F(TransactionTest, inline_checks_are_suspended_for_all_but_reads_of_what_is_held) {
+  thread.start();
+  thread.write(*thing, 5);
+  Outcome outcome;
+  suspend_quick_access(thread.self);
+  EXPECT_TRUE(holds(thread.self, thing->record(0)));
+  EXPECT_FALSE(holds_logged(thread.self, thing->record(0)));
+  EXPECT_FALSE(read_quickly(thread.self, second->record(0), second.get(), outcome));
+  EXPECT_FALSE(write_quickly(thread.self, second->record(0), second.get(), outcome));
+  resume_quick_access(thread.self);
+  EXPECT_TRUE(holds_logged(thread.self, thing->record(0)));
+  EXPECT_TRUE(thread.self.usual);
+  suspend_quick_access(thread.self);
+  doom(thread.self);
+  resume_quick_access(thread.self);
+  EXPECT_FALSE(holds_logged(thread.self, thing->record(0)));
+  EXPECT_FALSE(holds(thread.self, thing->record(0)));
+  thread.abort();
+}
+
+// What was left over from the attempt before says nothing about this one.
+TEST_F(TransactionTest, an_attempt_begins_with_no_blocker_and_no_refusals) {
+  Thread other;
+  other.start();
+  other.write(*thing, 5);
+  thread.start();
+  thread.read(*second);
+  EXPECT_THROW(thread.read(*thing), Aborted);
+  EXPECT_TRUE(thread.self.blocker);
+  thread.self.refusals = thread.self.lost_races = 1;  // whose request was not made again
+  thread.abort();
+  thread.start();
+  EXPECT_FALSE(thread.self.blocker);
+  EXPECT_EQ(thread.self.refusals, 0U);
+  EXPECT_EQ(thread.self.lost_races, 0U);
+  thread.abort();
+  other.abort();
 }
 
 TEST_F(TransactionTest, outside_of_an_attempt_no_record_looks_held) {

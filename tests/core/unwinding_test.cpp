@@ -39,6 +39,14 @@ TEST_F(UnwindingTest, what_is_free_at_once_is_granted_and_reverted_with_the_rest
   EXPECT_EQ(thread.ask(*thing, 2, Mode::Write, true), Outcome::Raised);
 }
 
+TEST_F(UnwindingTest, as_much_as_is_asked_for_is_granted) {
+  std::vector<Ref<Thing>> many;
+  for (int made = 0; made < 100; ++made) {
+    many.push_back(make<Thing>(1));
+    EXPECT_EQ(thread.ask(*many.back(), 0, Mode::Write, true), Outcome::Registered);
+  }
+}
+
 TEST_F(UnwindingTest, what_is_not_free_raises_again_at_once) {
   EXPECT_EQ(thread.ask(*foreign, 0, Mode::Read, true), Outcome::Aborted);
   EXPECT_EQ(thread.self.claimed, nullptr);
