@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -30,9 +33,36 @@ NEEDED = [
 HELPFUL = [("ccache", "ccache"), ("spin", "spin")]
 
 
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _print(output: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(output)
+    sys.stdout.buffer.flush()
+
+
+_shower: ContextVar[Callable[[bytes], None]] = ContextVar("_shower", default=_print)
+
+
+def show(output: bytes) -> None:
+    """Prints output of a tool, or hands it to who prints what this thread has to say."""
+    _shower.get()(output)
+
+
+@contextmanager
+def shown_by(shower: Callable[[bytes], None]) -> Iterator[None]:
+    """Within the block, this thread's output goes to `shower`."""
+    token = _shower.set(shower)
+    try:
+        yield
+    finally:
+        _shower.reset(token)
+
+
 def say(text: str) -> None:
     """Prints one line that stands out between the output of the tools."""
-    print(f"\n── {text} " + "─" * max(3, 96 - len(text)), flush=True)
+    show((f"\n── {text} " + "─" * max(3, 96 - len(text)) + "\n").encode())
 
 
 def fail(text: str) -> NoReturn:

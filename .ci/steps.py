@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
-from machine import CACHE, ROOT, say
+from machine import CACHE, PROCESSORS, ROOT, say, show, shown_by
 
 CLOSING_LINE = re.compile(
     r"=+ .*\b(?:passed|failed|errors?|no tests ran|skipped)\b.* =+|\d+% tests passed, .*"
@@ -40,9 +41,37 @@ class Report:
         except StepFailed as error:
             outcome = "FAILED"
             closing.append(str(error))
-            print(f"FAILED: {name}: {error}", flush=True)
+            show(f"FAILED: {name}: {error}\n".encode())
         closing.append(f"[{time.monotonic() - begin:.0f} s]")
         self.lines.append((outcome, name, "  ".join(closing)))
+
+    def side_by_side(self, chains: Sequence[Callable[[Report], None]]) -> None:
+        """Runs chains of steps, begun in their order, as many at a time as there are processors.
+
+        What they print reads as if one ran after the other: the output of a chain is shown when those before
+        it have ended, and from then on as it comes.
+        """
+
+        def run_chain(chain: Callable[[Report], None], output: SimpleQueue[bytes | None]) -> Report:
+            report = Report()
+            try:
+                with shown_by(output.put):
+                    chain(report)
+            finally:
+                output.put(None)
+            return report
+
+        with ThreadPoolExecutor(PROCESSORS) as pool:
+            outputs = [SimpleQueue[bytes | None]() for _ in chains]
+            running = [pool.submit(run_chain, *each) for each in zip(chains, outputs, strict=True)]
+            try:
+                for output, chain in zip(outputs, running, strict=True):
+                    while (chunk := output.get()) is not None:
+                        show(chunk)
+                    self.lines += chain.result().lines
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def skip(self, name: str, why: str) -> None:
         """Remembers for the summary what this machine could not do."""
@@ -53,7 +82,7 @@ class Report:
         """Prints the summary and returns the exit status."""
         say("summary")
         for outcome, name, text in self.lines:
-            print(f"{outcome:8} {name:28} {text}")
+            show(f"{outcome:8} {name:28} {text}\n".encode())
         return int(any(outcome == "FAILED" for outcome, _, _ in self.lines))
 
 
@@ -73,8 +102,7 @@ def run(*command: str | Path, cwd: Path = ROOT, minutes: float = 30, **environme
     output = b""
     while (chunk := process.stdout.read()) != b"":
         if chunk:
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.flush()
+            show(chunk)
             output += chunk
         elif time.monotonic() < deadline:
             time.sleep(0.05)
@@ -105,7 +133,7 @@ def _environment() -> dict[str, str]:
     """The caller's, without what would make Python find another stmpy than the one that was installed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return environment | {
-        "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(PROCESSORS),
         "CCACHE_DIR": str(CACHE / "ccache"),
         "CCACHE_BASEDIR": str(ROOT),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",

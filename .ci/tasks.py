@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import machine
@@ -32,6 +34,9 @@ CORE_BUILDS = {
 
 
 # Building
+
+ONE_BUILD = threading.Lock()
+"""Held by who builds: a build uses all processors, and finds in the cache what the one before it made."""
 
 
 def cmake_settings() -> dict[str, str]:
@@ -94,10 +99,8 @@ def demo(report: Report) -> None:
 
 
 def test(report: Report) -> None:
-    """The core's GoogleTests in three builds, then pytest on every interpreter at hand."""
-    for name, flags in CORE_BUILDS.items():
-        with report.step(f"ctest, {name} build") as closing:
-            closing.append(test_core(name, flags))
+    """The core's GoogleTests in three builds, and pytest on every interpreter at hand."""
+    chains = [partial(test_core, name=name, flags=flags) for name, flags in CORE_BUILDS.items()]
     default = machine.default_interpreter()
     others = machine.other_interpreters()
     others.pop(default.tag, None)
@@ -109,47 +112,59 @@ def test(report: Report) -> None:
         in_full = [max(others, key=lambda tag: int(re.findall(r"\d+", tag)[1]))]
         machine.say(f"neither of {', '.join(FULLY_TESTED)} is here: the newest instead, {in_full[0]}")
     for interpreter in [default, *(others[tag] for tag in in_full)]:
-        test_python(report, interpreter, "pytest", ".")
+        chains.append(partial(test_python, interpreter=interpreter, name="pytest", tests="."))
     for tag in SMOKE_TESTED:
         if tag in others and tag not in in_full:
-            test_python(report, others[tag], "smoke test", "smoke")
+            chains.append(partial(test_python, interpreter=others[tag], name="smoke test", tests="smoke"))
+    report.side_by_side(chains)
 
 
-def test_core(name: str, flags: list[str]) -> str:
-    """Builds the core's own tests, without Python or ANTLR, and runs them; returns ctest's closing line."""
+def test_core(report: Report, name: str, flags: list[str]) -> None:
+    """Builds the core's own tests, without Python or ANTLR, and runs them."""
+    build = None
+    with ONE_BUILD, report.step(f"build of the core's tests, {name}"):
+        build = build_core(name, flags)
+    if build:
+        with report.step(f"ctest, {name} build") as closing:
+            command = ["ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error"]
+            sanitizers = {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+            closing.append(run(*at_fixed_addresses(name), *command, **sanitizers))
+
+
+def build_core(name: str, flags: list[str]) -> Path:
     build = CACHE / "build" / f"core-{name}"
     settings = cmake_settings() | {
         "STMPY_BUILD_TESTS": "ON",
         "STMPY_BUILD_EXTENSIONS": "OFF",
         "STMPY_BUILD_COMPILER": "OFF",
     }
-    # ThreadSanitizer of GCC 12 does not start where the kernel randomises addresses by more than 28 bits.
-    can_fix = subprocess.run(["setarch", "-R", "true"], capture_output=True).returncode == 0
-    fixed = ["setarch", "-R"] if name == "thread" and can_fix else []
     run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", *flags, *(f"-D{k}={v}" for k, v in settings.items()))
-    run(*fixed, "cmake", "--build", build)
-    return run(
-        *(*fixed, "ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error"),
-        TSAN_OPTIONS="halt_on_error=1",
-        UBSAN_OPTIONS="print_stacktrace=1",
-    )
+    run(*at_fixed_addresses(name), "cmake", "--build", build)  # which asks the tests for their names
+    return build
+
+
+def at_fixed_addresses(name: str) -> list[str]:
+    """ThreadSanitizer of GCC 12 does not start where the kernel randomises addresses by more than 28 bits."""
+    can_fix = subprocess.run(["setarch", "-R", "true"], capture_output=True).returncode == 0
+    return ["setarch", "-R"] if name == "thread" and can_fix else []
 
 
 def test_python(report: Report, interpreter: Interpreter, name: str, tests: str) -> None:
     """Installs on an interpreter and runs pytest there."""
     python = None
-    with report.step(f"install on {interpreter.tag}"):
+    environment = {}
+    with ONE_BUILD, report.step(f"install on {interpreter.tag}"):
         python = install(interpreter)
         if tests == ".":
             add_flights(python)
+        if cpython_tests := machine.tests_of(interpreter):
+            environment["STMPY_CPYTHON_TESTS"] = str(cpython_tests)
     if python:
         with report.step(f"{name} on {interpreter.tag}") as closing:
             # Not from the root: there a Python that a test starts would import the source tree's stmpy,
             # which is not built. For the same reason `pytest`, not `python -m pytest`.
             command = [python.with_name("pytest"), "-o", "faulthandler_timeout=600", tests]
-            cpython_tests = machine.tests_of(interpreter)
-            environment = {"STMPY_CPYTHON_TESTS": str(cpython_tests)} if cpython_tests else {}
-            closing.append(run(*command, cwd=ROOT / "tests", **environment))
+            closing.append(run(*command, cwd=ROOT / "tests", minutes=60, **environment))
 
 
 def bench(report: Report) -> None:
