@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
+#include <xmmintrin.h>
 #endif
 
 namespace stmpy::core {
