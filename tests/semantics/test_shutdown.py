@@ -103,9 +103,9 @@ for states in FIRST, OTHERS:
 until(lambda: stats().retries >= 3)
 time.sleep(0.05)
 
-def exits_at_a_signal(status):
+def exits_at_a_signal(status, after=0):
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(status))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, after)
 """
 
 ENDS = {
@@ -116,8 +116,8 @@ ENDS = {
     "a signal": ("signal.raise_signal(signal.SIGTERM)", -signal.SIGTERM, ""),
     "an exit from a handler": ("exits_at_a_signal(5); signal.raise_signal(signal.SIGALRM)", 5, ""),
     "an interrupt": ("signal.raise_signal(signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
-    "an exit from a wait for a transaction": ("exits_at_a_signal(6); waits_in_place()", 6, ""),
-    "an exit from a wait for a change": ("exits_at_a_signal(6); sleeps_in_retry()", 6, ""),
+    "an exit from a wait for a transaction": ("exits_at_a_signal(6, after=0.1); waits_in_place()", 6, ""),
+    "an exit from a wait for a change": ("exits_at_a_signal(6, after=0.1); sleeps_in_retry()", 6, ""),
     "an exit from inside": ("atomic(lambda: (setattr(own, 'other', 1), sys.exit(7)))()", 7, ""),
 }
 
