@@ -341,8 +341,9 @@ bool doom(Descriptor& self) {
     Bug(
         "a private object that stays its maker's when the attempt is aborted",
         "transaction.cpp",
-        "  if (!all_released) release_rest(self, committed);\n",
+        "    release_rest(self, committed);\n",
         """\
+    release_rest(self, committed);
   if (!committed) {
     self.made.forwards(self.first_made, [&](const Made& made) {
       made.for_each_record([&](Record& record) {
@@ -351,7 +352,6 @@ bool doom(Descriptor& self) {
       });
     });
   }
-  if (!all_released) release_rest(self, committed);
 """,
     ),
     Bug(
