@@ -45,6 +45,14 @@ class ModuleOfProcess {
           definition->m_name);
       return nullptr;
     }
+    if (finalized) {
+      PyErr_Format(
+          PyExc_ImportError,
+          "%s cannot be imported any more: the interpreter that had imported it was finalized, and its "
+          "objects belong to that. Start a new process",
+          definition->m_name);
+      return nullptr;
+    }
     if (the_module) return Py_NewRef(the_module);
     if (begun) {
       PyErr_Format(
@@ -63,6 +71,10 @@ class ModuleOfProcess {
   static int execute(PyObject* module) {
     if (the_module) return 0;
     begun = true;
+    if (Py_AtExit([] { finalized = true; }) < 0) {  // there is room for 32
+      PyErr_SetString(PyExc_ImportError, "no room to be told of the interpreter's end");
+      return -1;
+    }
     try {
       if (Fill(module) < 0) return -1;
     } catch (const std::bad_alloc&) {
@@ -74,6 +86,7 @@ class ModuleOfProcess {
   }
 
   static inline bool begun = false;
+  static inline bool finalized = false;
   static inline PyObject* the_module = nullptr;  // filled; never let go
 };
 
