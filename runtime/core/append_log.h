@@ -1,9 +1,9 @@
 // A log that grows at its end and is read by other threads while it does: entries never move.
 //
-// Memory is kept for the next attempt, and given back little by little by attempts that need less: for one
-// that needs much again, new memory would cost more than all else (it comes empty from the system, page by
-// page). It is type-stable: a reader that comes late reads entries of another attempt, which it notices by
-// the generation of their owner.
+// Memory is kept for the next attempt, and given back by degrees by attempts that need less: for one that
+// needs much again, new memory would cost more than all else (it comes empty from the system, page by page).
+// While somebody observes it is type-stable: a reader that comes late reads entries of another attempt, which
+// it notices by the generation of their owner.
 #pragma once
 
 #include <algorithm>
@@ -109,8 +109,8 @@ class AppendLog {
     }
   }
 
-  // The owner's own ways through it. What `visit` pushes is not visited; it may take away only what it has
-  // pushed.
+  // The owner's own ways through it; `start` is not behind the end. What `visit` pushes is not visited; it
+  // may take away only what it has pushed.
   template <class Visit>
   [[gnu::always_inline]] void forwards(Position start, Visit visit) {
     Chunk* const last = current_;
@@ -153,15 +153,11 @@ class AppendLog {
     }
   }
 
-  int chunks() const { return chunks_; }
+  int chunks() const { return chunks_; }  // for tests
   // At the end of an attempt, where the log is empty: gives back some of what the attempt did not need.
   [[gnu::always_inline]] void trim() {
     if (chunks_ > kKeptChunks && empty()) [[unlikely]]
-      give_back_a_chunk();
-  }
-  // At the end of a thread: gives back all but what is always kept.
-  void shrink() {
-    while (chunks_ > kKeptChunks && empty()) give_back_a_chunk();
+      give_back_chunks();
   }
 
  private:
@@ -186,12 +182,15 @@ class AppendLog {
     go_to(chunk, chunk->entries);
     if (chunk == last_) needs_all_ = true;
   }
-  [[gnu::cold]] void give_back_a_chunk() {
+  // Half of those that are not always kept, the last ones. Who observes has seen that the owner's attempt was
+  // in progress before it looks at its log; this is called when that has ended, so no newcomer does.
+  [[gnu::cold]] void give_back_chunks() {
     if (std::exchange(needs_all_, false)) return;
-    Chunk* const unused = std::exchange(last_, last_->previous);
-    last_->following.set(nullptr);
-    --chunks_;
-    reclaim_memory(unused);
+    for (int unneeded = (chunks_ - kKeptChunks + 1) / 2; unneeded != 0; --unneeded, --chunks_) {
+      Chunk* const unused = std::exchange(last_, last_->previous);
+      last_->following.set(nullptr);
+      reclaim_memory(unused);
+    }
   }
 
   // Invariant: next_ is inside of current_ or at its end, and at its beginning only in the first chunk, so
@@ -203,7 +202,7 @@ class AppendLog {
   Shown<Entry*> next_;
   Chunk* last_;
   int chunks_ = 1;          // from first_ to last_
-  bool needs_all_ = false;  // this attempt has come to last_
+  bool needs_all_ = false;  // since chunks were last given back an entry has come into last_
 };
 
 }  // namespace stmpy::core

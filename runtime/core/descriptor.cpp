@@ -104,10 +104,6 @@ Descriptor& adopt_descriptor() {
 
 void retire_descriptor(Descriptor& descriptor) {
   forget_age(descriptor);
-  descriptor.accesses.shrink();
-  descriptor.log.shrink();
-  descriptor.effects.shrink();
-  descriptor.made.shrink();
   Registry& known = registry();
   const std::lock_guard guard(known.mutex);
   known.unused.push_back(&descriptor);

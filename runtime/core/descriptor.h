@@ -81,6 +81,8 @@ struct LogEntry {
   static constexpr std::uint8_t kVoid =
       4;  // of a reverted savepoint: says nothing and holds nothing any more
 
+  // The record first and the flags last: who observes takes no half of one entry and half of another for its
+  // own (outside.cpp).
   [[gnu::always_inline]] void set(Record* its_record, void* its_object, Slot* its_slot, void* its_old_value,
                                   const Change* its_change, std::uint8_t its_flags) {
     record.set_release(its_record);
@@ -152,7 +154,7 @@ struct Awaiting {
 class ShownAwaiting {
  public:
   // The owner's.
-  [[gnu::always_inline]] void set(const Awaiting& awaiting) {
+  void set(const Awaiting& awaiting) {
     const std::uint64_t changing = version_.get() | 1;
     version_.set(changing);
     number_.set_release(awaiting.number);

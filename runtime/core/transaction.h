@@ -120,10 +120,12 @@ void release_references(Descriptor& self, Release release) {
   });
   self.made.drain(made, [&](const Made& object) { let_go(object.object.get()); });
   self.blocker = blocker;
-  self.effects.trim();
-  self.log.trim();
-  self.accesses.trim();
-  self.made.trim();
+  if (self.accesses.empty() && self.made.empty()) {  // no attempt of a finaliser's within a larger one
+    self.effects.trim();
+    self.log.trim();
+    self.accesses.trim();
+    self.made.trim();
+  }
   if (!at_once)
     Observer::empty_limbo();  // whoever observed may have looked there before us, and have found it empty
 }

@@ -18,11 +18,13 @@ constexpr std::uint8_t kWrittenCell = kPlainCell | Lookup::kUnchecked;
 struct Place {
   Thread* thread = nullptr;  // null: there is neither a cell nor an exception
   Cell* cell = nullptr;      // null: plain attribute access is right, or there is an exception
+
+  bool has_raised() const { return thread && PyErr_Occurred(); }
 };
 
 // Where only the class's invariants are in the way of a write: that the object is written is noted.
-[[gnu::cold]] Place find_checked_place(Thread& thread, const Lookup& found, PyObject* object,
-                                       std::uint8_t flags) {
+[[gnu::noinline]] Place find_checked_place(Thread& thread, const Lookup& found, PyObject* object,
+                                           std::uint8_t flags) {
   const bool is_checked =
       !(found.flags & Lookup::kUnchecked) && ((found.flags | Lookup::kUnchecked) & flags) == flags;
   Cell* const cell = is_checked ? found.cell_in(shell_of(object)) : nullptr;
@@ -30,7 +32,7 @@ struct Place {
   return {&thread, note_written(thread, object) ? cell : nullptr};
 }
 
-[[gnu::cold]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
+[[gnu::noinline]] Place find_place_slowly(PyObject* object, PyObject* name, std::uint8_t flags) {
   Thread* thread = this_thread();
   if (!thread) {
     PyErr_Clear();
@@ -93,7 +95,7 @@ PyObject* load_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t
   const Place place = acquire<kAcquire>(args, flags);
   if (place.cell) [[likely]]
     return Py_NewRef(place.cell->peek());
-  return place.thread && PyErr_Occurred() ? nullptr : PyObject_GetAttr(args[0], args[1]);
+  return place.has_raised() ? nullptr : PyObject_GetAttr(args[0], args[1]);
 }
 
 PyObject* load_update(PyObject*, Args args, Py_ssize_t count) {
@@ -109,9 +111,11 @@ template <Acquire kAcquire>
 PyObject* open_as(const char* barrier, Args args, Py_ssize_t count, std::uint8_t flags) {
   if (!check_count(barrier, count, 2)) [[unlikely]]
     return nullptr;
+  // What is seen at once to be no STMObject, nor one that a barrier may answer for.
+  if (Py_TYPE(args[0])->tp_getattro == PyObject_GenericGetAttr) return Py_NewRef(args[0]);
   const Place place = acquire<kAcquire>(args, flags);
   if (!place.cell) [[unlikely]]
-    return place.thread && PyErr_Occurred() ? nullptr : Py_NewRef(args[0]);
+    return place.has_raised() ? nullptr : Py_NewRef(args[0]);
   Payload* payload = shell_of(args[0])->payload;
   const bool native = is_native(payload) || make_native(*place.thread, args[0]);
   return Py_NewRef(native ? reinterpret_cast<PyObject*>(payload) : args[0]);
@@ -151,8 +155,8 @@ PyObject* subtract(PyObject* value, PyObject* operand) {
   return PyNumber_InPlaceSubtract(value, operand);
 }
 
-[[gnu::cold]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
-                                       Operator apply_operator) {
+[[gnu::noinline]] PyObject* update_plainly(PyObject* object, PyObject* name, PyObject* operand,
+                                           Operator apply_operator) {
   Ref value = Ref::steal(PyObject_GetAttr(object, name));
   Ref result = value ? Ref::steal(apply_operator(value.get(), operand)) : Ref();
   if (!result || PyObject_SetAttr(object, name, result.get()) < 0) return nullptr;
@@ -184,7 +188,7 @@ PyObject* subtract(PyObject* value, PyObject* operand) {
     if (owned == Done::Yes && ownership.log)
       log_cell(*place.thread, object, cell, Py_XNewRef(value), ownership);
   }
-  return place.thread && PyErr_Occurred() ? nullptr : update_plainly(object, name, operand, apply);
+  return place.has_raised() ? nullptr : update_plainly(object, name, operand, apply);
 }
 
 // The two most common ones are compiled for themselves, all others are one function.

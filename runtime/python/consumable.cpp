@@ -11,7 +11,7 @@ constexpr std::int64_t kFinished = -1, kUnknown = -2, kNotStarted = -3;
 
 // Iterators of the interpreter's: classes of the user's may have state of their own that says more than we
 // can know. From 3.12 on itertools' are heap types too.
-bool is_interpreters(PyObject* iterator) {
+bool is_builtin_iterator(PyObject* iterator) {
   const PyTypeObject* type = Py_TYPE(iterator);
   return !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || std::strncmp(type->tp_name, "itertools.", 10) == 0;
 }
@@ -35,7 +35,7 @@ std::int64_t position_of(PyObject* iterator) {
 }  // namespace
 
 void ConsumableArguments::remember(PyObject* iterator, Py_ssize_t index) {
-  if (is_interpreters(iterator)) consumables_.push_back({iterator, index, position_of(iterator)});
+  if (is_builtin_iterator(iterator)) consumables_.push_back({iterator, index, position_of(iterator)});
 }
 
 bool ConsumableArguments::can_run_again(PyObject* function_name) const {

@@ -11,7 +11,8 @@ namespace stmpy {
 
 class ConsumableArguments {
  public:
-  // Remembers how far each such argument has come. Almost always there is none, which is seen inline.
+  // Remembers how far each such argument has come. Almost always there is none, which is seen inline: by
+  // tp_iter, since from 3.12 on each class of the user's has a tp_iternext.
   ConsumableArguments(PyObject* const* arguments, Py_ssize_t count) {
     for (Py_ssize_t index = 0; index < count; ++index) {
       if (Py_TYPE(arguments[index])->tp_iter == PyObject_SelfIter) [[unlikely]]

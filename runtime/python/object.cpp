@@ -228,7 +228,7 @@ PyObject* get_attribute(PyObject* object, PyObject* name) {
   if (!thread) return nullptr;
   PyTypeObject* type = Py_TYPE(object);
   const Lookup* lookup = thread->lookups.find(type, name);
-  if (lookup && (lookup->flags & Lookup::kCell)) [[likely]] {
+  if (lookup && (lookup->flags & Lookup::kCell)) {
     if (Cell* cell = lookup->cell_in(shell_of(object))) [[likely]] {
       PyObject* value = nullptr;
       const Done done = read_cell_fast(*thread, object, *cell, value);

@@ -31,7 +31,7 @@ struct CallState {
   core::Shown<PyObject*> name;         // of the call; interned
   core::Shown<std::uint64_t> call;     // its serial number; 0 outside
   core::Shown<std::uint64_t> attempt;  // from 1
-  Ref deadline_of;  // the name of the function whose timeout is the tightest, if there is a deadline
+  Ref deadline_of;  // the name of the function whose timeout is the tightest; a leftover where there is none
   TimedCalls timed_calls;
   std::uint64_t alternative = 0;  // the level of the innermost alternative of or_else; 0: none
 

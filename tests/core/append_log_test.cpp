@@ -132,28 +132,67 @@ TEST_F(AttemptsOfLogsTest, what_an_attempt_needed_is_kept_for_the_next_one) {
   EXPECT_EQ(log.chunks(), chunks);
 }
 
-TEST_F(AttemptsOfLogsTest, what_later_ones_do_not_need_is_given_back_little_by_little) {
+TEST_F(AttemptsOfLogsTest, what_later_ones_do_not_need_is_given_back_by_degrees) {
   run(kMany);
   const int chunks = log.chunks();
   run(1);
-  EXPECT_EQ(log.chunks(), chunks - 1);
+  const int after_one = log.chunks();
+  EXPECT_LT(after_one, chunks);
   for (int round = 0; round < chunks; ++round) run(1);
   const int kept = log.chunks();
   EXPECT_GT(kept, 1);
-  EXPECT_LT(kept, chunks);
-  run(1);
-  EXPECT_EQ(log.chunks(), kept);
+  EXPECT_LT(kept, after_one);
   run(kMany);
   EXPECT_EQ(log.chunks(), chunks);
 }
 
-TEST_F(AttemptsOfLogsTest, a_thread_that_ends_gives_back_what_is_not_always_kept) {
+TEST_F(AttemptsOfLogsTest, what_an_attempt_within_another_one_does_not_need_is_kept) {
   run(kMany);
-  log.shrink();
-  const int kept = log.chunks();
-  for (int round = 0; round < kept; ++round) run(1);
-  EXPECT_EQ(log.chunks(), kept);
+  const int chunks = log.chunks();
+  push(0);
+  for (int round = 0; round < chunks; ++round) run(1);
+  EXPECT_EQ(log.chunks(), chunks);
+  EXPECT_EQ(forwards(log.start()), range(0, 1));
+}
+
+TEST_F(AttemptsOfLogsTest, room_that_was_made_and_not_used_is_given_back) {
   run(kMany);
+  const int chunks = log.chunks();
+  const Log::Position start = log.position();
+  for (log.reserve(); log.chunks() == chunks; log.reserve()) log.push(0);
+  log.drain(start, [](const Entry&) {});
+  for (int round = 0; round < 2 * chunks; ++round) log.trim();
+  EXPECT_LT(log.chunks(), chunks);
+  run(kMany);
+}
+
+// What a finaliser's attempt does while the entries of the one before are taken away.
+TEST_F(AppendLogTest, is_used_by_who_is_given_what_is_taken_away) {
+  const Log::Position start = log.position();
+  push_range(0, kMany);
+  std::vector<int> taken;
+  log.drain(start, [&](const Entry& entry) {
+    const int number = entry.number.get();
+    taken.push_back(number);
+    const Log::Position inner = log.position();
+    push_range(0, 100);
+    EXPECT_EQ(forwards(inner), range(0, 100));
+    log.drain(inner, [](const Entry&) {});
+  });
+  std::reverse(taken.begin(), taken.end());
+  EXPECT_EQ(taken, range(0, kMany));
+  EXPECT_TRUE(log.empty());
+}
+
+TEST_F(AppendLogTest, does_not_show_a_visitor_what_it_pushes) {
+  const Log::Position start = log.position();
+  push_range(0, 40);
+  std::vector<int> seen;
+  log.forwards(start, [&](const Entry& entry) {
+    seen.push_back(entry.number.get());
+    push(-1);
+  });
+  EXPECT_EQ(seen, range(0, 40));
 }
 
 }  // namespace
