@@ -83,8 +83,14 @@ def _judged(lines: Iterable[str], title: str) -> Iterator[Finding | None]:
         elif line.startswith("#"):
             title, attempts = line, []
         elif line == "end":
-            history = History.parse(attempts)
-            verdict = judge(history)
-            yield None if verdict.right else Finding(title, str(verdict), str(history))
+            yield _judge(History.parse(attempts), title)
         else:
             attempts.append(line)
+
+
+def _judge(history: History, title: str) -> Finding | None:
+    try:
+        verdict = judge(history)
+    except ValueError as error:  # no history that threads which see what they should can leave
+        return Finding(title, str(error), str(history))
+    return None if verdict.right else Finding(title, str(verdict), str(history))
