@@ -95,6 +95,58 @@ def test_a_list_in_a_cycle_is_collected():
     assert died() is None
 
 
+def repeat(items):
+    items *= 3
+
+
+CHANGES = {
+    "copied": lambda items: list(items[1:]),
+    "appended to itself": lambda items: items.extend(items),
+    "repeated": repeat,
+    "assigned to a part": lambda items: items.__setitem__(slice(1, 2), items),
+    "without a part": lambda items: items.__delitem__(slice(None, None, 2)),
+}
+
+
+class Pops:
+    """Garbage that takes the last item away when it is collected."""
+
+    def __init__(self, items):
+        self.items, self.myself = items, self
+
+    def __del__(self):
+        self.items.pop()
+
+
+# Up to 3.11 the collector runs where something is allocated, which may be in the middle of an operation.
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_finaliser_changes_it_before_an_operation_or_behind_it(change):
+    def outcome(first, second):
+        items = list(range(6))
+        results = first(items), second(items)
+        return items, results[0] or results[1]
+
+    def pop(items):
+        items.pop()
+
+    @atomic
+    def run(items, allocations):
+        Pops(items)
+        gc.set_threshold(allocations)
+        try:
+            return change(items)
+        finally:
+            gc.set_threshold(*thresholds)
+
+    thresholds = gc.get_threshold()
+    for allocations in range(1, 30):
+        items = STMList(range(6))
+        gc.collect()
+        result = run(items, allocations)
+        gc.collect()
+        assert (list(items), result) in (outcome(pop, change), outcome(change, pop))
+
+
 def test_elements_live_as_long_as_they_are_in_it():
     items = [Cell(number) for number in range(100)]
     died = [weakref.ref(item) for item in items]
