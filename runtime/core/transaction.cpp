@@ -113,7 +113,7 @@ Outcome access(Descriptor& self, Record& record, void* object, Mode mode) {
     hide_patterns(self);  // by another: it is noticed here
     return Outcome::Aborted;
   }
-  if (self.claimed && self.claimed != &record) drop_claim(self);
+  if (self.claimed != &record) drop_claim(self);
   Refusal refusal;
   Request answer = Request::Granted;
   try {
@@ -254,7 +254,6 @@ void revert_savepoint(Descriptor& self, const Savepoint& savepoint) {
   // The pairs stay registered, so those that came to be written in the savepoint keep the entry that says
   // what was there before: a later write to a pair that is held for writing relies on it.
   self.log.forwards(savepoint.log, [](LogEntry& entry) {
-    if (entry.flags.get() & LogEntry::kVoid) return;
     const bool keep = (entry.flags.get() & LogEntry::kFirst) != 0;
     if (keep && entry.old_value.get()) host.retain(entry.old_value.get());
     entry.flags.set_release(keep ? LogEntry::kFirst : LogEntry::kVoid);
