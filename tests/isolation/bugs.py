@@ -194,6 +194,8 @@ BUGS = [
         "conflict.cpp",
         "    if (!in_progress(of)) break;\n",
         "    if (slept && !in_progress(of)) break;\n",
+        # No step of its own lies between the refusal and this: here others come in between.
+        (("    const Waiting waiting(", "    schedule(Step::Dooming);\n    const Waiting waiting("),),
     ),
     Bug(
         "a retry that enters the watchers' table when it has let go of everything",
