@@ -6,7 +6,7 @@ PYTHON ?= python3
 help:
 	@echo "make demo    set up everything, replay a year of flights on several threads"
 	@echo "make test    set up everything, run all tests on every interpreter at hand"
-	@echo "make sanitize  the semantic tests with AddressSanitizer and UBSan in the runtime"
+	@echo "make sanitize  the tests with AddressSanitizer, UBSan and ThreadSanitizer in the runtime"
 	@echo "make soak    everything at once for an hour (SECONDS=3600) on each interpreter"
 	@echo "make bench   set up everything, measure against plain code and one global lock"
 	@echo "make lint    ruff, mypy --strict, clang-format"

@@ -25,12 +25,23 @@ SMOKE_TESTED = ["3.12", "3.13", "3.15"]
 NOT_FOUND = f"no such CPython in {machine.ARCHIVES}, on PATH, or with pyenv"
 
 # Builds of the core's own tests, by name. Assertions are live under the sanitizers.
+SANITIZERS = {"thread": "thread", "address": "address,undefined"}
 _DEBUG = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g"]
 CORE_BUILDS = {
     "plain": ["-DCMAKE_BUILD_TYPE=Release"],
-    "thread": [*_DEBUG, "-DSTMPY_SANITIZE=thread"],
-    "address": [*_DEBUG, "-DSTMPY_SANITIZE=address,undefined"],
+    **{name: [*_DEBUG, f"-DSTMPY_SANITIZE={which}"] for name, which in SANITIZERS.items()},
 }
+
+# Of the Python tests: those that run no extension, and those with threads that meet. ThreadSanitizer takes
+# minutes for a thousand of them, and ends where more than 65,536 functions have called each other.
+NO_EXTENSION = ["model", "isolation/test_core_histories.py"]
+THREADS = [
+    *("-k", "not thousand and not deeply_nested"),
+    *(
+        f"semantics/test_{name}.py"
+        for name in "bank conflicts progress retry irrevocable dict set list queue counter".split()
+    ),
+]
 
 
 # Building
@@ -179,59 +190,74 @@ def bench(report: Report) -> None:
 
 
 def sanitize(report: Report) -> None:
-    """The semantic tests on runtimes under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    """pytest on runtimes under AddressSanitizer and UBSan, what has threads also under ThreadSanitizer.
+
+    docs/decisions.md says what is covered and what is not.
+    """
     others = machine.other_interpreters()
     default = machine.default_interpreter()
     for interpreter in [default, *(others[tag] for tag in ["3.14t"] if tag in others)]:
-        python = None
-        with report.step(f"install with sanitizers on {interpreter.tag}"):
-            python = install_sanitized(interpreter)
-        if python:
-            with report.step(f"semantic tests with sanitizers on {interpreter.tag}") as closing:
-                pytest = python.with_name("pytest")
-                command = [pytest, "-o", "faulthandler_timeout=1200", "semantics"]
-                closing.append(
-                    run(*command, cwd=ROOT / "tests", minutes=120, **sanitizer_environment(interpreter))
-                )
-    if "3.14t" not in others:
-        report.skip("semantic tests with sanitizers on 3.14t", NOT_FOUND)
+        test_sanitized(report, interpreter, "address", [f"--ignore={path}" for path in NO_EXTENSION])
+    if "3.14t" in others:
+        test_sanitized(report, others["3.14t"], "thread", THREADS)
+    else:
+        report.skip("pytest with sanitizers on 3.14t", NOT_FOUND)
 
 
-def install_sanitized(interpreter: Interpreter) -> Path:
+def test_sanitized(report: Report, interpreter: Interpreter, name: str, tests: list[str]) -> None:
+    """Installs the runtime with the sanitizers of a build of the core's tests, and runs pytest there."""
+    python = None
+    environment = sanitizer_environment(interpreter, name)
+    with report.step(f"install on {interpreter.tag}, {name} build"):
+        python = install_sanitized(interpreter, name)
+        if cpython_tests := machine.tests_of(interpreter):
+            environment["STMPY_CPYTHON_TESTS"] = str(cpython_tests)
+    if python:
+        with report.step(f"pytest on {interpreter.tag}, {name} build") as closing:
+            # What a sanitizer has to say it writes to the process's own error stream, at once.
+            command = [python.with_name("pytest"), "--capture=sys", "-o", "faulthandler_timeout=1200", *tests]
+            closing.append(
+                run(*at_fixed_addresses(name), *command, cwd=ROOT / "tests", minutes=240, **environment)
+            )
+
+
+def install_sanitized(interpreter: Interpreter, name: str) -> Path:
     """Installs the runtime with sanitizers beside the compiler as it is; returns its `python`."""
     compiler = next(install(interpreter).parent.parent.glob("lib/*/site-packages/stmpy/_compiler*.so"))
     requirements = [
         *PROJECT["build-system"]["requires"],
         *PROJECT["project"]["optional-dependencies"]["test"],
     ]
-    python = make_venv(f"sanitized-{interpreter.tag}", interpreter, requirements)
-    settings = {f"cmake.define.{name}": value for name, value in cmake_settings().items()}
+    python = make_venv(f"{name}-{interpreter.tag}", interpreter, requirements)
+    settings = {f"cmake.define.{key}": value for key, value in cmake_settings().items()}
     settings |= {
-        "build-dir": str(CACHE / "build" / f"sanitized-{interpreter.tag}"),
+        "build-dir": str(CACHE / "build" / f"{name}-{interpreter.tag}"),
         "cmake.build-type": "Debug",
         "cmake.define.CMAKE_CXX_FLAGS_DEBUG": "-O1 -g",
-        "cmake.define.STMPY_SANITIZE": "address,undefined",
+        "cmake.define.STMPY_SANITIZE": SANITIZERS[name],
         "cmake.define.STMPY_BUILD_COMPILER": "OFF",
     }
-    options = [f"--config-settings={name}={value}" for name, value in settings.items()]
+    options = [f"--config-settings={key}={value}" for key, value in settings.items()]
     run(python, "-m", "pip", "install", "-v", "--no-build-isolation", "--no-deps", *options, ROOT)
     runtime = next(python.parent.parent.glob("lib/*/site-packages/stmpy/_runtime*.so"))
     shutil.copy(compiler, runtime.with_name(compiler.name))
     return python
 
 
-def sanitizer_environment(interpreter: Interpreter) -> dict[str, str]:
+def sanitizer_environment(interpreter: Interpreter, name: str) -> dict[str, str]:
     """For an interpreter that knows nothing of sanitizers: it never frees what it has at its end."""
     # Without a GIL CPython has one allocator only, whose blocks the sanitizer does not see.
     allocator = {} if interpreter.free_threaded else {"PYTHONMALLOC": "malloc"}
+    sanitizers = {"address": ("libasan.so", "libubsan.so"), "thread": ("libtsan.so",)}[name]
     libraries = [
-        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
-        for name in ("libasan.so", "libubsan.so", "libstdc++.so")
+        subprocess.run(["g++", f"-print-file-name={library}"], capture_output=True, text=True).stdout.strip()
+        for library in (*sanitizers, "libstdc++.so")
     ]
     return allocator | {
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": f"ignore_noninstrumented_modules=1:suppressions={ROOT / '.ci' / 'tsan.supp'}",
     }
 
 
