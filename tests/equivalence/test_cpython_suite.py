@@ -15,5 +15,5 @@ TESTS = Path(sysconfig.get_path("stdlib")) / "test" / "test_grammar.py"
 
 @pytest.mark.skipif(not TESTS.exists(), reason="this Python has no `test` package")
 def test_the_outcomes_of_pythons_own_tests_are_the_same() -> None:
-    ended = subprocess.run([sys.executable, SUITE, "--quick"], capture_output=True, text=True, timeout=240)
+    ended = subprocess.run([sys.executable, SUITE, "--quick"], capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stdout + ended.stderr

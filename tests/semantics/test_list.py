@@ -170,6 +170,19 @@ def test_deeply_nested_lists_die():
     del made
 
 
+@pytest.mark.parametrize("step", [sys.maxsize, -sys.maxsize - 1, sys.maxsize - 1])
+@pytest.mark.parametrize("where", [lambda act: act(), atomically], ids=["outside", "inside"])
+def test_a_step_may_be_larger_than_any_list(where, step):
+    made, plain, selected = STMList(range(5)), list(range(5)), slice(3, None, step)
+    assert where(lambda: made[selected]) == plain[selected]
+    where(lambda: made.__setitem__(selected, ["new"]))
+    plain[selected] = ["new"]
+    assert made == plain
+    where(lambda: made.__delitem__(selected))
+    del plain[selected]
+    assert made == plain
+
+
 # --- transactions
 
 

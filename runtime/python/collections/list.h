@@ -32,6 +32,8 @@ struct Selection {
   Py_ssize_t adjust(std::size_t length) {
     return PySlice_AdjustIndices(static_cast<Py_ssize_t>(length), &start, &stop, step);
   }
+  // Of the element selected as number `turn`. A step may be so large that there is no index behind the last.
+  std::size_t index_of(Py_ssize_t turn) const { return static_cast<std::size_t>(start + turn * step); }
 };
 inline constexpr Selection kAll{0, PY_SSIZE_T_MAX, 1};
 

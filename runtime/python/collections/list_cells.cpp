@@ -128,8 +128,7 @@ Done replace_selected(Thread& thread, PyObject* self, std::size_t length, const 
   if (count == 0) return Done::Yes;
   std::vector<std::size_t> selected(count);
   for (std::size_t turn = 0; turn < count; ++turn)
-    selected[turn] =
-        static_cast<std::size_t>(selection.start + static_cast<Py_ssize_t>(turn) * selection.step);
+    selected[turn] = selection.index_of(static_cast<Py_ssize_t>(turn));
   if (items) {
     for (const std::size_t index : selected) {
       const Done done = own_cells(thread, self, index, index + 1);
@@ -167,10 +166,9 @@ Done collect(Thread& thread, PyObject* self, Selection selection, Ref& items) {
   done = read_length(thread, self, length_now);
   if (done != Done::Yes) return done;
   if (length_now != length) return Done::Again;
-  Py_ssize_t index = selection.start;
-  for (Py_ssize_t turn = 0; turn < count; ++turn, index += selection.step) {
+  for (Py_ssize_t turn = 0; turn < count; ++turn) {
     PyObject* value = nullptr;
-    done = read_cell_fast(thread, self, cell_at(self, static_cast<std::size_t>(index)), value);
+    done = read_cell_fast(thread, self, cell_at(self, selection.index_of(turn)), value);
     if (done != Done::Yes) return done;
     PyList_SET_ITEM(items.get(), turn, value ? value : Py_NewRef(Py_None));  // an object the collector clears
   }
@@ -193,9 +191,8 @@ bool collect_committed(Thread& thread, PyObject* self, Selection selection, Ref&
   CommittedView view(thread, static_cast<std::size_t>(count) + 1);
   const Ref number = Ref::steal(view.read(list_of(self)->length));
   if (to_length(number.get()) != length) return false;
-  Py_ssize_t index = selection.start;
-  for (Py_ssize_t turn = 0; turn < count; ++turn, index += selection.step) {
-    PyObject* const value = view.read(cell_at(self, static_cast<std::size_t>(index)));
+  for (Py_ssize_t turn = 0; turn < count; ++turn) {
+    PyObject* const value = view.read(cell_at(self, selection.index_of(turn)));
     if (!value) return false;
     PyList_SET_ITEM(items.get(), turn, value);
   }
