@@ -63,21 +63,25 @@ NOTES: TransactionLocal[list[int]] = TransactionLocal(list)
 
 
 class World:
-    """What the threads share, and what holds of it whenever no transaction is half done."""
+    """What the threads share, and what holds of it whenever no transaction is half done.
+
+    Tuples, not lists: without a GIL each list has a lock, which CPython may have handed to a thread that was
+    waiting for it just before a fork. In the child it is taken for ever.
+    """
 
     def __init__(self) -> None:
-        self.accounts = [Account(EACH) for _ in range(ACCOUNTS)]
+        self.accounts = tuple(Account(EACH) for _ in range(ACCOUNTS))
         self.counter = STMCounter()
         self.entries: STMList[int] = STMList()
         self.sum_of_entries = Account(0)
-        self.boxes = [Account(0), Account(0)]
+        self.boxes = (Account(0), Account(0))
         self.tokens: STMQueue[int] = STMQueue()
         for token in range(TOKENS):
             self.tokens.put_nowait(token)
         # Who has nothing is not in it.
         self.shares: STMDict[int, int] = STMDict({0: SHARES})
-        self.sides: list[STMSet[int]] = [STMSet(range(ELEMENTS)), STMSet()]
-        self.solvent = [Solvent(EACH) for _ in range(4)]
+        self.sides: tuple[STMSet[int], STMSet[int]] = (STMSet(range(ELEMENTS)), STMSet())
+        self.solvent = tuple(Solvent(EACH) for _ in range(4))
 
     @atomic
     def check(self) -> None:
