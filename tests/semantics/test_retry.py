@@ -1052,14 +1052,13 @@ def test_a_thousand_threads_wait_and_one_commit_wakes_those_who_watch_what_it_ch
     assert len(runs) == 2000
 
 
-def test_hundreds_of_threads_that_wait_for_one_cell(stage, sleepers):
-    """Each change wakes all that are left."""
+def test_a_thousand_threads_that_wait_for_one_cell(stage, sleepers):
     cell = Cell()
-    tasks = [stage.start(take, cell) for _ in range(300)]
-    sleepers(300)
-    for number in range(1, 301):
+    tasks = [stage.start(take, cell) for _ in range(1000)]
+    sleepers(1000)
+    for number in range(1, 1001):
         put(cell, number)
-    assert sorted(task.result() for task in tasks) == list(range(1, 301))
+    assert sorted(task.result() for task in tasks) == list(range(1, 1001))
 
 
 def test_a_daemon_thread_that_waits_does_not_stop_the_interpreters_end(tmp_path):
