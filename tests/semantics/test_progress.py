@@ -88,7 +88,7 @@ def test_a_victim_notices_at_an_access_to_what_it_holds(stage, senior):
     assert looping.wait(PATIENCE)
     senior(cell).result()
     victim.result()
-    assert len(attempts) == 2
+    assert len(attempts) >= 2  # a senior that has lost patience with a slow victim comes back to the next one
     assert cell.value == 11
 
 
