@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from native import build
 
 pytestmark = pytest.mark.usefixtures("one_tier")
 
@@ -43,22 +43,14 @@ int main(void) {
 
 @pytest.fixture
 def host(tmp_path):
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("NEEDS gcc")
-    if "libasan" in os.environ.get("LD_PRELOAD", ""):
-        pytest.skip("NEEDS an interpreter that the sanitizer is not preloaded into")
     folder, name = sysconfig.get_config_vars("LIBDIR", "LDLIBRARY")
     library = Path(folder, name)
     if library.suffix == ".a" or not library.exists():
         pytest.skip("NEEDS an interpreter that is a shared library")
-    source, made = tmp_path / "host.c", tmp_path / "host"
+    source = tmp_path / "host.c"
     source.write_text(HOST)
-    include = sysconfig.get_path("include")
-    subprocess.run(
-        [compiler, f"-I{include}", source, "-o", made, str(library), f"-Wl,-rpath,{folder}"], check=True
-    )
-    return made
+    flags = [f"-I{sysconfig.get_path('include')}", str(library), f"-Wl,-rpath,{folder}"]
+    return build("gcc", source, tmp_path / "host", *flags)
 
 
 def test_an_interpreter_that_was_initialised_anew_is_refused(host):

@@ -14,7 +14,6 @@ import itertools
 import os
 import pickle
 import queue
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from cells import Cell, Reverted
+from native import build
 
 from stmpy import (
     STMCounter,
@@ -596,15 +596,9 @@ def main(library, others):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     """What makes the C++ code's allocations fail."""
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("NEEDS g++")
-    if "libasan" in os.environ.get("LD_PRELOAD", ""):
-        pytest.skip("NEEDS memory that is not a sanitizer's")
     made = tmp_path_factory.mktemp("library") / "failing_new.so"
     source = Path(__file__).with_name("failing_new.cpp")
-    subprocess.run([compiler, "-std=c++20", "-O1", "-fPIC", "-shared", source, "-o", made], check=True)
-    return str(made)
+    return str(build("g++", source, made, "-std=c++20", "-O1", "-fPIC", "-shared"))
 
 
 @pytest.mark.parametrize("others", [0, 2])
