@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ def passes_in_child(check: Callable[[], object]) -> bool:
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
         child = os.fork()
     if child == 0:
+        faulthandler.register(signal.SIGALRM, chain=True)  # says where a child hangs, before it is ended
         signal.alarm(int(PATIENCE))
         status = 1
         try:

@@ -562,7 +562,7 @@ FORKS = int(os.environ.get("STMPY_FORKS", "30"))
 
 def test_forks_at_many_moments_of_busy_threads(stage):
     """Whatever the others were doing: no money is made or lost, and the child's own threads go on."""
-    accounts, table, queue = [Cell(100) for _ in range(6)], STMDict(), STMQueue(maxsize=3)
+    accounts, table, queue = tuple(Cell(100) for _ in range(6)), STMDict(), STMQueue(maxsize=3)
     enough = threading.Event()
 
     @atomic
@@ -577,11 +577,17 @@ def test_forks_at_many_moments_of_busy_threads(stage):
         atomic(transfer)(source, target)
         raise Reverted
 
+    def two(chance):
+        """`random.sample` takes a lock of the interpreter's, and that may stay taken in the child:
+        docs/decisions.md, "A forked child that waits for the interpreter"."""
+        first = chance.randrange(6)
+        return accounts[first], accounts[first - chance.randrange(1, 6)]
+
     def work(seed):
         chance = random.Random(seed)
         irrevocable = atomic(irrevocable=True)(transfer)
         while not enough.is_set():
-            source, target = chance.sample(accounts, 2)
+            source, target = two(chance)
             deed = chance.random()
             if deed < 0.6:
                 transfer(source, target)
@@ -616,17 +622,19 @@ def test_forks_at_many_moments_of_busy_threads(stage):
             items.append(item)
         assert items == sorted(items)
         own = Stage()
-        for task in [own.start(transfer, *random.sample(accounts, 2)) for _ in range(4)]:
+        for task in [own.start(transfer, *two(random)) for _ in range(4)]:
             task.result()
         atomic(irrevocable=True)(transfer)(accounts[0], accounts[1])
         assert total() == 600
         assert access_map().by_transaction == {}
 
     pause = threading.Event()
-    for _ in range(FORKS):
-        pause.wait(random.random() / 200)
-        assert passes_in_child(check)
-    enough.set()
+    try:
+        for _ in range(FORKS):
+            pause.wait(random.random() / 200)
+            assert passes_in_child(check)
+    finally:
+        enough.set()
     for worker in workers:
         worker.result()
     queue.put(None)

@@ -6,6 +6,7 @@ import gc
 import itertools
 import random
 from collections.abc import Callable
+from typing import TypeVar
 
 from stmpy import (
     InvariantViolated,
@@ -40,6 +41,9 @@ class Account(STMObject):
         self.payload: object = None
 
 
+A = TypeVar("A", bound=Account)
+
+
 class Oops(Exception):
     """Leaves a transaction, which takes it back."""
 
@@ -65,8 +69,8 @@ NOTES: TransactionLocal[list[int]] = TransactionLocal(list)
 class World:
     """What the threads share, and what holds of it whenever no transaction is half done.
 
-    Tuples, not lists: without a GIL each list has a lock, which CPython may have handed to a thread that was
-    waiting for it just before a fork. In the child it is taken for ever.
+    What a forked child uses of it has no lock of the interpreter's, so tuples, not lists: without a GIL CPython may
+    have handed such a lock to a thread that was waiting for it just before the fork. In the child it is taken for ever.
     """
 
     def __init__(self) -> None:
@@ -143,11 +147,13 @@ class Worker:
         self.random.choice(self.parts)()
         self.steps += 1
 
-    def two(self) -> list[Account]:
-        return self.random.sample(self.world.accounts, 2)
+    def two(self, accounts: tuple[A, ...]) -> tuple[A, A]:
+        """Two different ones. `random.sample` looks up an ABC, whose cache has a lock (see World)."""
+        first = self.random.randrange(len(accounts))
+        return accounts[first], accounts[first - self.random.randrange(1, len(accounts))]
 
     def transfer(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
 
         @atomic
         def move() -> None:
@@ -158,7 +164,7 @@ class Worker:
         assert not in_transaction()
 
     def nested(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
 
         @atomic
         def inner() -> None:
@@ -177,7 +183,7 @@ class Worker:
         outer()
 
     def exception(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
 
         @atomic
         def fails() -> None:
@@ -220,7 +226,7 @@ class Worker:
         through()
 
     def callbacks(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
         aborted = []
 
         @atomic
@@ -268,7 +274,7 @@ class Worker:
         keep()
 
     def irrevocable(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
         ran = []
 
         @atomic(irrevocable=True)
@@ -351,7 +357,7 @@ class Worker:
         change()
 
     def overdraws(self) -> None:
-        source, target = self.random.sample(self.world.solvent, 2)
+        source, target = self.two(self.world.solvent)
         amount = self.random.randrange(2 * EACH)
 
         @atomic
@@ -365,7 +371,7 @@ class Worker:
             assert amount > 0
 
     def notes(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
 
         @atomic
         def fails() -> None:
@@ -387,7 +393,7 @@ class Worker:
 
     def looks(self) -> None:
         """What is read and leaves no trace is committed, or of this transaction."""
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
         world = self.world
 
         @atomic
@@ -404,7 +410,7 @@ class Worker:
         move()
 
     def block(self) -> None:
-        source, target = self.two()
+        source, target = self.two(self.world.accounts)
         moved = 0
         with atomic():
             source.balance -= 1
