@@ -72,7 +72,10 @@ class ModuleOfProcess {
     if (the_module) return 0;
     begun = true;
     if (Py_AtExit([] { finalized = true; }) < 0) {  // there is room for 32
-      PyErr_SetString(PyExc_ImportError, "no room to be told of the interpreter's end");
+      PyErr_Format(PyExc_ImportError,
+                   "%s cannot be imported: other extension modules have taken all 32 places of Py_AtExit(). "
+                   "Import it before them",
+                   PyModule_GetName(module));
       return -1;
     }
     try {

@@ -63,12 +63,10 @@ Totals sum() {
 }  // namespace
 
 Descriptor::Descriptor(std::uint32_t number)
-    : id(number),
-      thin_id(number <= Record::kLargestThinId ? number : 0),
-      first_effect(effects.position()),
-      first_made(made.position()) {
+    : id(number), thin_id(number <= Record::kLargestThinId ? number : 0), first_effect(effects.position()) {
   first_access.set(accesses.position());
   first_entry.set(log.position());
+  first_made.set(made.position());
 }
 
 bool older(const Descriptor& a, const Descriptor& b) {

@@ -48,6 +48,15 @@ struct Made {
   }
 
   static constexpr std::size_t kDistance = 2;  // in records: value and record stand side by side
+  // Looks at no record, so others may ask.
+  bool has(const Record* record) const {
+    if (structure.get_acquire() == record) return true;
+    const Record* its = first.get_acquire();
+    for (std::uint32_t left = count.get_acquire(); left != 0; --left, its += kDistance) {
+      if (its == record) return true;
+    }
+    return false;
+  }
   template <class Visit>
   void for_each_record(Visit visit) const {
     visit(*structure.get());
@@ -226,7 +235,7 @@ class Descriptor {
   AppendLog<Access>::SharedPosition first_access;
   AppendLog<LogEntry>::SharedPosition first_entry;
   AppendLog<PendingEffect>::Position first_effect;
-  AppendLog<Made>::Position first_made;
+  AppendLog<Made>::SharedPosition first_made;
   std::uint64_t effect_reverts = 0;  // grows when some of the effects go: what was made of them is stale
   // Pairs logged since the newest savepoint: direct-mapped, and what had to give up its place there. The
   // second may lack one for want of memory, which is logged again then.
@@ -264,7 +273,7 @@ inline bool in_progress(const Attempt& attempt) {
 }
 // Also no object of its own making that others might wait for.
 inline bool holds_nothing(const Descriptor& self) {
-  return self.accesses.empty_since(self.first_access.get()) && self.made.empty_since(self.first_made);
+  return self.accesses.empty_since(self.first_access.get()) && self.made.empty_since(self.first_made.get());
 }
 // `visit(record, object)` for each pair that the attempt has, in the order in which it came to have them;
 // then for those of the objects that it has made.
@@ -272,7 +281,7 @@ template <class Visit>
 void for_each_pair(Descriptor& self, Visit visit) {
   self.accesses.forwards(self.first_access.get(),
                          [&](const Access& access) { visit(*access.record.get(), access.object()); });
-  self.made.forwards(self.first_made, [&](const Made& made) {
+  self.made.forwards(self.first_made.get(), [&](const Made& made) {
     made.for_each_record([&](Record& record) { visit(record, made.object.get()); });
   });
 }

@@ -49,7 +49,7 @@ void finish_attempt(Descriptor& gone) {
   gone.first_access.set(gone.accesses.start());
   gone.first_entry.set(gone.log.start());
   gone.first_effect = gone.effects.start();
-  gone.first_made = gone.made.start();
+  gone.first_made.set(gone.made.start());
 }
 
 void keep(std::vector<void*>& references, void* reference) {

@@ -99,7 +99,7 @@ void begin(Descriptor& self, bool exclusive) {
   self.first_access.set(self.accesses.position());
   self.first_entry.set(self.log.position());
   self.first_effect = self.effects.position();
-  self.first_made = self.made.position();
+  self.first_made.set(self.made.position());
   self.refusals = self.lost_races = 0;
   self.blocker = {};
   set_exclusive(self, exclusive);

@@ -106,7 +106,7 @@ void release_references(Descriptor& self, Release release) {
   const auto log = self.first_entry.get();
   const auto accesses = self.first_access.get();
   const auto effects = self.first_effect;
-  const auto made = self.first_made;
+  const auto made = self.first_made.get();
   if (self.log.empty_since(log) && self.accesses.empty_since(accesses) && self.made.empty_since(made)) return;
   const bool at_once = nobody_observes();
   const Blocker blocker = self.blocker;  // those other attempts have blockers of their own

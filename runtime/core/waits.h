@@ -39,7 +39,7 @@ struct SeenWait {
 // Those that have begun at `latest` or before.
 std::vector<SeenWait> waits_since(Clock::time_point latest);
 
-// The object of the pair that a wait is for. Null where nobody has it registered any more, or the wait is for
+// The object of the pair that a wait is for. Null where nobody has it any more, or the wait is for
 // the token. Valid (to be counted by the caller) while the observer lives.
 void* awaited_object(const Observer& observer, const Awaiting& awaiting);
 

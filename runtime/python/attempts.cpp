@@ -25,10 +25,10 @@ bool revert_attempt(Thread& thread) {
   core::revert(thread.descriptor);
   thread.level = 0;
   std::unique_ptr<Companions> companions = std::move(thread.companions);
-  const core::Blocker blocker =
-      thread.descriptor.blocker;  // transactions of callbacks have blockers of their own
   release_attempt(thread);
-  const bool quiet = !companions || end_companions(std::move(companions), false);
+  if (!companions) return true;
+  const core::Blocker blocker = thread.descriptor.blocker;  // transactions of callbacks have their own
+  const bool quiet = end_companions(std::move(companions), false);
   thread.descriptor.blocker = blocker;
   return quiet;
 }

@@ -68,6 +68,23 @@ TEST_F(WaitsTest, a_wait_between_attempts_does_so_holding_nothing) {
   EXPECT_TRUE(waits().empty());
 }
 
+TEST_F(WaitsTest, a_wait_at_any_record_of_a_private_object_is_for_that_object) {
+  for (int attribute = 0; attribute < 4; ++attribute) {
+    holder.start();
+    const Ref<Thing> first = holder.make_private(), leaked = holder.make_private();
+    Actor reader([&](Thread& thread) {
+      waiting = &thread.self;
+      thread.call([&] { thread.read(*leaked, attribute); });
+    });
+    reader.run_to(Step::Parking);
+    const Awaiting awaiting = waiting->awaiting.get();
+    EXPECT_EQ(object_of(awaiting), leaked.get()) << attribute;
+    holder.finish();
+    EXPECT_EQ(object_of(awaiting), nullptr);
+    reader.run_to_end();
+  }
+}
+
 TEST_F(WaitsTest, who_waits_behind_a_claim_is_seen_to_wait_for_what_its_setter_waits_for) {
   holder.start();
   holder.read(*thing);

@@ -203,6 +203,25 @@ def test_what_it_waits_for_goes_by_the_name_it_has_in_the_access_map(stage, watc
     waiter.result()
 
 
+def test_one_at_an_object_that_leaked_from_its_maker_names_it(stage, watch):
+    leaked, inside = [], stage.pause()
+
+    @atomic
+    def make():
+        leaked.extend([Cell(1), Cell(2)])
+        inside.here()
+
+    making = stage.start(make)
+    inside.reached()
+    reports = watch(SHORT)
+    waiter = stage.start(atomic(look), leaked[1])
+    stall = reports(waiter)
+    assert (stall.object, stall.attribute) == (leaked[1], "value")
+    inside.resume()
+    making.result()
+    assert waiter.result() == 2
+
+
 def test_a_holder_that_runs_on_is_reported_where_it_is(stage, watch):
     cell, running, enough = Cell(), threading.Event(), []
 
