@@ -69,8 +69,9 @@ NOTES: TransactionLocal[list[int]] = TransactionLocal(list)
 class World:
     """What the threads share, and what holds of it whenever no transaction is half done.
 
-    What a forked child uses of it has no lock of the interpreter's, so tuples, not lists: without a GIL CPython may
-    have handed such a lock to a thread that was waiting for it just before the fork. In the child it is taken for ever.
+    What a forked child uses of it has no lock of the interpreter's, so tuples, not lists: without a GIL
+    CPython may have handed such a lock to a thread that was waiting for it just before the fork. In the child
+    it is taken for ever.
     """
 
     def __init__(self) -> None:
