@@ -19,10 +19,11 @@ def passes_in_child(check: Callable[[], object]) -> bool:
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
         child = os.fork()
     if child == 0:
-        faulthandler.register(signal.SIGALRM, chain=True)  # says where a child hangs, before it is ended
-        signal.alarm(int(PATIENCE))
         status = 1
         try:
+            # Says where the child hangs, before it is ended.
+            faulthandler.register(signal.SIGALRM, file=sys.__stderr__, chain=True)
+            signal.alarm(int(PATIENCE))
             check()
             status = 0
         except BaseException:
