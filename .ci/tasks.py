@@ -1,4 +1,4 @@
-"""What the Makefile's targets do: `python3 .ci/tasks.py demo|test|sanitize|soak|bench|lint|format`."""
+"""What the Makefile's targets do: `python3 .ci/tasks.py TARGET`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,15 @@ CORE_BUILDS = {
     **{name: [*_DEBUG, f"-DSTMPY_SANITIZE={which}"] for name, which in SANITIZERS.items()},
 }
 
-# Of the Python tests: those that run no extension, and those with threads that meet. ThreadSanitizer takes
-# minutes for a thousand of them, and ends where more than 65,536 functions have called each other.
-NO_EXTENSION = ["model", "isolation/test_core_histories.py"]
+# Builds of the runtime in which its Python tests see more, by name.
+INSTRUMENTED = {
+    **{name: {"STMPY_SANITIZE": which} for name, which in SANITIZERS.items()},
+    "preempted": {"STMPY_PREEMPT": "ON"},
+}
+
+# Of the Python tests: all but those that run no extension, and those with threads that meet. ThreadSanitizer
+# takes minutes for a thousand of them, and ends where more than 65,536 functions have called each other.
+IGNORED = ["--ignore=model", "--ignore=isolation/test_core_histories.py"]
 THREADS = [
     *("-k", "not thousand and not deeply_nested"),
     *(
@@ -197,19 +203,37 @@ def sanitize(report: Report) -> None:
     others = machine.other_interpreters()
     default = machine.default_interpreter()
     for interpreter in [default, *(others[tag] for tag in ["3.14t"] if tag in others)]:
-        test_sanitized(report, interpreter, "address", [f"--ignore={path}" for path in NO_EXTENSION])
+        test_instrumented(report, interpreter, "address", IGNORED)
     if "3.14t" in others:
-        test_sanitized(report, others["3.14t"], "thread", THREADS)
+        test_instrumented(report, others["3.14t"], "thread", THREADS)
     else:
         report.skip("pytest with sanitizers on 3.14t", NOT_FOUND)
 
 
-def test_sanitized(report: Report, interpreter: Interpreter, name: str, tests: list[str]) -> None:
-    """Installs the runtime with the sanitizers of a build of the core's tests, and runs pytest there."""
+def preempt(report: Report) -> None:
+    """What has threads, on a runtime whose threads lose their turn between any two accesses to memory.
+
+    On 3.14t only: a thread in the runtime that has the GIL is alone there. docs/decisions.md says more.
+    """
+    interpreter = machine.other_interpreters().get("3.14t")
+    if not interpreter:
+        report.skip("tests of a preempted runtime", NOT_FOUND)
+        return
+    python = test_instrumented(report, interpreter, "preempted", [*THREADS, "isolation", *IGNORED])
+    if python:
+        with report.step("10,000 histories, preempted build"):
+            parts = ["dynamic", "compiled", "collections"]
+            run_in_terminal(python, "tests/isolation/long_run.py", "--histories=10000", "--parts", *parts)
+        with report.step("soak of 120 s, preempted build"):
+            run_in_terminal(python, "tests/soak/soak.py", "--seconds=120")
+
+
+def test_instrumented(report: Report, interpreter: Interpreter, name: str, tests: list[str]) -> Path | None:
+    """Installs a build of the runtime, and runs pytest there; returns its `python`."""
     python = None
-    environment = sanitizer_environment(interpreter, name)
+    environment = sanitizer_environment(interpreter, name) if name in SANITIZERS else {}
     with report.step(f"install on {interpreter.tag}, {name} build"):
-        python = install_sanitized(interpreter, name)
+        python = install_instrumented(interpreter, name)
         if cpython_tests := machine.tests_of(interpreter):
             environment["STMPY_CPYTHON_TESTS"] = str(cpython_tests)
     if python:
@@ -219,10 +243,11 @@ def test_sanitized(report: Report, interpreter: Interpreter, name: str, tests: l
             closing.append(
                 run(*at_fixed_addresses(name), *command, cwd=ROOT / "tests", minutes=240, **environment)
             )
+    return python
 
 
-def install_sanitized(interpreter: Interpreter, name: str) -> Path:
-    """Installs the runtime with sanitizers beside the compiler as it is; returns its `python`."""
+def install_instrumented(interpreter: Interpreter, name: str) -> Path:
+    """Installs such a build of the runtime beside the compiler as it is; returns its `python`."""
     compiler = next(install(interpreter).parent.parent.glob("lib/*/site-packages/stmpy/_compiler*.so"))
     requirements = [
         *PROJECT["build-system"]["requires"],
@@ -234,8 +259,8 @@ def install_sanitized(interpreter: Interpreter, name: str) -> Path:
         "build-dir": str(CACHE / "build" / f"{name}-{interpreter.tag}"),
         "cmake.build-type": "Debug",
         "cmake.define.CMAKE_CXX_FLAGS_DEBUG": "-O1 -g",
-        "cmake.define.STMPY_SANITIZE": SANITIZERS[name],
         "cmake.define.STMPY_BUILD_COMPILER": "OFF",
+        **{f"cmake.define.{key}": value for key, value in INSTRUMENTED[name].items()},
     }
     options = [f"--config-settings={key}={value}" for key, value in settings.items()]
     run(python, "-m", "pip", "install", "-v", "--no-build-isolation", "--no-deps", *options, ROOT)
@@ -309,12 +334,13 @@ TARGETS = {
     "demo": demo,
     "test": test,
     "sanitize": sanitize,
+    "preempt": preempt,
     "soak": soak,
     "bench": bench,
     "lint": lint,
     "format": format_code,
 }
-BUILDING = ("demo", "test", "sanitize", "soak", "bench")
+BUILDING = ("demo", "test", "sanitize", "preempt", "soak", "bench")
 
 
 def main() -> int:

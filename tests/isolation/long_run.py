@@ -1,7 +1,7 @@
 """The long run: ``python tests/isolation/long_run.py --histories 10000 --seed 1``.
 
-Half of the histories are of the core, where it can be built, and a quarter of Python programs on each tier.
-A wrong one ends it, and is written to a file to look at.
+A quarter of the histories are of Python programs on each tier, one of collections, and one of the core, where
+it can be built. A wrong one ends it, and is written to a file to look at.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
+import collection_level
 import core_level
 import python_level
 from core_level import Finding
@@ -19,24 +23,41 @@ from core_level import Finding
 RUNS = 5
 
 
+def of_python(tier: Literal["dynamic", "compiled"], seed: int, programs: int) -> Iterator[Finding | None]:
+    return python_level.findings(tier, seed=seed, programs=programs, runs=RUNS)
+
+
+def of_core(seed: int, programs: int) -> Iterator[Finding | None]:
+    return core_level.findings(core_level.build() / "core_histories", seed=seed, count=programs * RUNS)
+
+
+def of_collections(seed: int, programs: int) -> Iterator[Finding | None]:
+    kinds = collection_level.KINDS
+    each = -(-programs // len(kinds))
+    return chain(*(collection_level.findings(kind, seed=seed, programs=each, runs=RUNS) for kind in kinds))
+
+
+PARTS: dict[str, Callable[[int, int], Iterator[Finding | None]]] = {
+    "dynamic": partial(of_python, "dynamic"),
+    "compiled": partial(of_python, "compiled"),
+    "collections": of_collections,
+    "core": of_core,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
-    programs = -(-options.histories // (4 * RUNS))
-    quarter = programs * RUNS
-    parts: dict[str, Iterator[Finding | None]] = {
-        "dynamic": python_level.findings("dynamic", seed=options.seed, programs=programs, runs=RUNS),
-        "compiled": python_level.findings("compiled", seed=options.seed, programs=programs, runs=RUNS),
-    }
-    if missing := core_level.missing_tools():
-        print(f"NOT RUN: the core, without {', '.join(missing)}")
-    else:
-        executable = core_level.build() / "core_histories"
-        parts["core"] = core_level.findings(executable, seed=options.seed, count=2 * quarter)
+    programs = -(-options.histories // (len(options.parts) * RUNS))
     total = 0
-    for name, judged in parts.items():
+    for name in options.parts:
+        if name == "core" and (missing := core_level.missing_tools()):
+            print(f"NOT RUN: the core, without {', '.join(missing)}")
+            continue
+        judged = PARTS[name](options.seed, programs)
         began = time.monotonic()
         for number, finding in enumerate(judged, 1):
             if finding:

@@ -144,7 +144,7 @@ def _play(script: Script, logs: list[Log], parts: list[list[tuple[bool, Any]]], 
         log: threading.Thread(target=play, args=(log, part), daemon=True)
         for log, part in zip(logs[1:], parts, strict=True)
     }
-    with _hasty_switches():
+    with hasty_switches():
         for thread in threads.values():
             thread.start()
         _wait(script, logs[0], threads, world)
@@ -178,7 +178,7 @@ def _missed(sleepers: list[Log], world: World) -> str:
 
 
 @contextmanager
-def _hasty_switches() -> Iterator[None]:
+def hasty_switches() -> Iterator[None]:
     """Threads take turns as often as they can, where only one can run."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
