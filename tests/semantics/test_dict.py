@@ -485,6 +485,82 @@ def test_a_dict_that_grows_outside_is_of_one_moment(stage):
     stage.look_while(change, look)
 
 
+def never(condition):
+    def look():
+        assert not condition()
+
+    return look
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        lambda a, b: "key" in a | b,
+        lambda a, b: "key" in a.keys() | b.keys(),
+        lambda a, b: not a.keys() & b.keys(),
+        lambda a, b: "key" in a.keys() ^ b.keys(),
+        lambda a, b: a.keys().isdisjoint(b.keys()),
+        lambda a, b: a.keys() != b.keys(),
+        lambda a, b: a.items() != b.items(),
+        lambda a, b: a != b,
+    ],
+)
+def test_two_dicts_outside_are_of_one_moment(stage, together):
+    """The one key is now in the one of them, now in the other."""
+    a, b = STMDict(key=0), Named("b")
+
+    @atomic
+    def move(turn):
+        source, target = (a, b) if "key" in a else (b, a)
+        target["key"] = source.pop("key")
+
+    stage.look_while(move, never(lambda: not together(a, b)))
+
+
+@pytest.mark.parametrize(
+    "copy_to",
+    [
+        lambda source, target: target.update(source),
+        lambda source, target: target.update(source, other=1),
+        lambda source, target: target.__ior__(source),
+        lambda source, target: target.__init__(source),
+    ],
+)
+def test_what_another_dict_has_is_set_in_one_transaction(stage, copy_to):
+    source, target = STMDict(key=0), STMDict(key=0)
+
+    @atomic
+    def change(turn):
+        source["key"] = target["key"] = turn
+
+    @atomic
+    def differ():
+        return source["key"] != target["key"]
+
+    def look():
+        copy_to(source, target)
+        assert not differ()
+
+    stage.look_while(change, look)
+
+
+def test_a_comparison_that_enters_unrecorded_and_stays_there_is_told_so():
+    d = STMDict({Odd(0): "a", Odd(3): "b"})
+    stay = unrecorded()
+
+    @atomic
+    def look():
+        Odd.act = stay.__enter__
+        try:
+            return d[Odd(6)]
+        finally:
+            Odd.act = staticmethod(lambda: None)
+            stay.__exit__(None, None, None)
+
+    with pytest.raises(TransactionUsageError, match="unrecorded"):
+        look()
+
+
 def test_a_sum_stays_the_same_among_many_threads(stage):
     d, turns = STMDict((str(number), 10) for number in range(10)), 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import copy
 import gc
 import pickle
@@ -16,7 +17,7 @@ from cells import Cell, Reverted
 from hypothesis import strategies as st
 from machines import Odd, machine
 
-from stmpy import MISSING, STMList, STMObject, access_map, atomic, atomically, revert_log, stats
+from stmpy import MISSING, STMList, STMObject, access_map, atomic, atomically, revert_log, stats, unrecorded
 
 
 class Named(STMList):
@@ -518,6 +519,69 @@ def test_a_long_list_that_grows_and_shrinks_is_of_one_moment(stage):
     def look():
         seen = made.copy()
         assert len(seen) == 2000 + seen[0] % 2, "half of a transaction was seen"
+
+    stage.look_while(change, look)
+
+
+@pytest.mark.parametrize(
+    "together",
+    [lambda a, b: a != b, lambda a, b: len(a + b) == 3, lambda a, b: sum(a + b) == 6],
+)
+def test_two_lists_outside_are_of_one_moment(stage, together):
+    a, b = STMList([1, 2]), STMList([3])
+
+    @atomic
+    def swap(turn):
+        a[:], b[:] = b.copy(), a.copy()
+
+    def look():
+        assert together(a, b)
+
+    stage.look_while(swap, look)
+
+
+@pytest.mark.parametrize(
+    "copy_to",
+    [
+        lambda source, target: target.extend(source),
+        lambda source, target: target.__iadd__(source),
+        lambda source, target: target.__setitem__(slice(None), source),
+        lambda source, target: target.__setitem__(slice(None, None, -1), source),
+    ],
+)
+def test_what_another_list_has_is_put_in_in_one_transaction(stage, copy_to):
+    source, target = STMList([0]), STMList([0])
+
+    @atomic
+    def change(turn):
+        source[0] = turn
+        target[:] = [turn]
+
+    @atomic
+    def differ():
+        return {*source} != {*target}
+
+    def look():
+        with contextlib.suppress(ValueError):  # its length is another one by now
+            copy_to(source, target)
+        assert not differ()
+
+    stage.look_while(change, look)
+
+
+def test_a_copy_in_unrecorded_has_no_elements_that_nobody_put_there(stage):
+    made = STMList(range(2000))
+
+    def change(turn):
+        if turn % 2:
+            del made[10:]
+        else:
+            made.extend(range(10, 2000))
+
+    @atomic
+    def look():
+        with unrecorded():
+            assert None not in made.copy()
 
     stage.look_while(change, look)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import pickle
@@ -563,6 +564,34 @@ def test_join_waits_for_the_last_item(stage):
         joiner.result()
     with pytest.raises(ValueError):
         made.task_done()
+
+
+def test_a_finaliser_that_runs_in_task_done_is_counted_before_it(stage):
+    """What an observer may still be looking at is let go a little later, in whatever the thread does next."""
+    made, cell, stop = STMQueue(), Cell(), threading.Event()
+
+    class Finishing:
+        def __del__(self):
+            with contextlib.suppress(ValueError):
+                made.task_done()
+
+    def observe():
+        while not stop.is_set():
+            cell.value  # noqa: B018
+
+    observers = [stage.start(observe) for _ in range(2)]
+    try:
+        for _ in range(3000):
+            made.put(None)
+            cell.value = Finishing()
+            with contextlib.suppress(ValueError):
+                made.task_done()
+    finally:
+        stop.set()
+    for observer in observers:
+        observer.result()
+    cell.value = None
+    stage.start(made.join).result()
 
 
 def test_an_item_that_is_taken_back_is_not_done():

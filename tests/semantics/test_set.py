@@ -249,6 +249,32 @@ def test_a_reader_of_the_whole_conflicts_with_changes(stage):
     assert s == {1, 2, 3}
 
 
+@pytest.mark.parametrize(
+    "together",
+    [
+        lambda a, b: 1 in a | b,
+        lambda a, b: 1 in a ^ b,
+        lambda a, b: not a & b,
+        lambda a, b: a.isdisjoint(b),
+        lambda a, b: a != b,
+        lambda a, b: 1 in a.union(b),
+    ],
+)
+def test_two_sets_outside_are_of_one_moment(stage, together):
+    """The one element is now in the one of them, now in the other."""
+    a, b = STMSet([1]), STMSet()
+
+    @atomic
+    def move(turn):
+        source, target = (a, b) if 1 in a else (b, a)
+        target.add(source.pop())
+
+    def look():
+        assert together(a, b)
+
+    stage.look_while(move, look)
+
+
 def test_an_exception_takes_everything_back():
     s = STMSet([1, 2, 3])
 

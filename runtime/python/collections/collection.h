@@ -58,6 +58,15 @@ inline PyObject* exchange_value(Cell& cell, PyObject* value) {
   return replaced;
 }
 
+// Runs it in one transaction, and again as that says: what it looks at is of one moment. `several`: it looks
+// at more than one object, each of which would be so by itself. False with an exception.
+template <class Act>
+bool together(Act act, bool several = true) {
+  if (!several) return act();
+  Thread* const thread = this_thread();
+  return thread && in_one_transaction(*thread, [&] { return act() ? Done::Yes : Done::Failed; });
+}
+
 // For pickle and copy: what object.__reduce_ex__ gives, made by `maker(type(self), *arguments)` of
 // stmpy._collections and filled with the items or the (key, value) pairs of an iterator (null: none).
 PyObject* reduce_collection(PyObject* self, const char* maker, Ref arguments, Ref items, Ref pairs = Ref());

@@ -65,36 +65,42 @@ PyObject* compare(PyObject* self, PyObject* other, int operation) {
     Py_RETURN_NOTIMPLEMENTED;
   if (self == other) return PyBool_FromLong(operation == Py_EQ);
   Ref mine, others;
-  const bool both = together([&] {
+  const auto look = [&] {
     mine = plain_dict(self);
     others = PyDict_Check(other) ? Ref::borrow(other) : mine ? plain_dict(other) : Ref();
     return mine && others;
-  });
-  return both ? PyObject_RichCompare(mine.get(), others.get(), operation) : nullptr;
+  };
+  return together(look, is_stm_dict(other)) ? PyObject_RichCompare(mine.get(), others.get(), operation)
+                                            : nullptr;
 }
 
 // A new dict of the left operand's items and then of the right one's.
 PyObject* join(PyObject* left, PyObject* right) {
   const auto is_dict = [](PyObject* operand) { return PyDict_Check(operand) || is_stm_dict(operand); };
   if (!is_dict(left) || !is_dict(right)) Py_RETURN_NOTIMPLEMENTED;
+  PairSource first, second;
   std::vector<Pair> pairs;
-  if (!collect_pairs_of(left, pairs) || !collect_pairs_of(right, pairs)) return nullptr;
-  Ref made = Ref::steal(new_keyed(stm_dict_type));
+  const auto look = [&] {
+    pairs.clear();
+    return first.now(pairs) && second.now(pairs);
+  };
+  const bool done =
+      first.take(left) && second.take(right) && together(look, first.is_ours() && second.is_ours());
+  Ref made = done ? Ref::steal(new_keyed(stm_dict_type)) : Ref();
   return made && set_pairs(made.get(), pairs) ? made.release() : nullptr;
 }
 
 PyObject* join_in_place(PyObject* self, PyObject* other) {
-  std::vector<Pair> pairs;
-  if (!collect_pairs_of(other, pairs) || !set_pairs(self, pairs)) return nullptr;
-  return Py_NewRef(self);
+  PairSource source;
+  return source.take(other) && source.set_in(self) ? Py_NewRef(self) : nullptr;
 }
 
 PyObject* dict_new(PyTypeObject* type, PyObject*, PyObject*) { return new_keyed(type); }
 
 int dict_init(PyObject* self, PyObject* args, PyObject* kwargs) {
-  std::vector<Pair> pairs;
+  PairSource source;
   const bool done =
-      collect_pairs("STMDict", args, kwargs, pairs) && (pairs.empty() || set_pairs(self, pairs));
+      source.take_arguments("STMDict", args, kwargs) && (source.is_empty() || source.set_in(self));
   return done ? end_init(self) : -1;
 }
 

@@ -16,10 +16,26 @@ struct Pair {
   Py_hash_t hash;
   Ref value;
 };
-// What dict(*args, **kwargs) and dict.update take. Runs code of the user's, of any kind. False with an
-// exception.
-bool collect_pairs(const char* name, PyObject* args, PyObject* kwargs, std::vector<Pair>& pairs);
-bool collect_pairs_of(PyObject* other, std::vector<Pair>& pairs);
+// Of an STMDict. False with an exception.
+bool collect_pairs_of_ours(PyObject* dict, std::vector<Pair>& pairs);
+// What dict(*args, **kwargs), dict.update and | take: an STMDict is asked for its pairs in the transaction,
+// all else is read when the source is made, by code of the user's of any kind.
+class PairSource {
+ public:
+  // False with an exception.
+  bool take(PyObject* other);
+  bool take_arguments(const char* name, PyObject* args, PyObject* kwargs);
+  bool is_empty() const { return !ours_ && others_.empty(); }
+  bool is_ours() const { return ours_; }
+  // Adds what it has now. False with an exception.
+  bool now(std::vector<Pair>& pairs) const;
+  // Sets it in one transaction. False with an exception.
+  bool set_in(PyObject* self) const;
+
+ private:
+  PyObject* ours_ = nullptr;
+  std::vector<Pair> others_;
+};
 // In one transaction. False with an exception.
 bool set_pairs(PyObject* self, const std::vector<Pair>& pairs);
 

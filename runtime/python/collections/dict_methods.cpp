@@ -63,18 +63,14 @@ PyObject* popitem(PyObject* self, PyObject*) {
 }
 
 PyObject* update(PyObject* self, PyObject* args, PyObject* kwargs) {
-  std::vector<Pair> pairs;
-  if (!collect_pairs("update", args, kwargs, pairs) || !set_pairs(self, pairs)) return nullptr;
+  PairSource source;
+  if (!source.take_arguments("update", args, kwargs) || !source.set_in(self)) return nullptr;
   Py_RETURN_NONE;
 }
 
 PyObject* copy(PyObject* self, PyObject*) {
-  std::vector<Item> items;
-  if (!items_of(self, items)) return nullptr;
   std::vector<Pair> pairs;
-  for (Item& item : items)
-    pairs.push_back(
-        {std::move(item.key), item.entry->hash.load(std::memory_order_relaxed), std::move(item.value)});
+  if (!collect_pairs_of_ours(self, pairs)) return nullptr;
   Ref made = Ref::steal(new_keyed(stm_dict_type));
   return made && set_pairs(made.get(), pairs) ? made.release() : nullptr;
 }

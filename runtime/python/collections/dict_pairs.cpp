@@ -1,5 +1,3 @@
-// What dict(…), dict.update(…) and | take.
-
 #include "runtime/python/collections/dict.h"
 
 namespace stmpy {
@@ -20,16 +18,6 @@ bool add_all_of_dict(PyObject* dict, std::vector<Pair>& pairs) {
     if (!add_pair(key, value, pairs)) return false;
   }
   return static_cast<bool>(copy);
-}
-
-bool add_all_of_ours(PyObject* dict, std::vector<Pair>& pairs) {
-  std::vector<Item> items;
-  if (!items_of(dict, items)) return false;
-  for (const Item& item : items) {
-    pairs.push_back({Ref::borrow(item.key.get()), item.entry->hash.load(std::memory_order_relaxed),
-                     Ref::borrow(item.value.get())});
-  }
-  return true;
 }
 
 bool add_all_of_mapping(PyObject* mapping, PyObject* keys, std::vector<Pair>& pairs) {
@@ -68,11 +56,8 @@ bool add_all_of_pairs(PyObject* iterable, std::vector<Pair>& pairs) {
   }
 }
 
-}  // namespace
-
-bool collect_pairs_of(PyObject* other, std::vector<Pair>& pairs) {
+bool add_all_of(PyObject* other, std::vector<Pair>& pairs) {
   if (PyDict_CheckExact(other)) return add_all_of_dict(other, pairs);
-  if (Py_TYPE(other) == stm_dict_type) return add_all_of_ours(other, pairs);
   const Ref method = Ref::steal(PyObject_GetAttrString(other, "keys"));
   if (!method) {
     if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
@@ -83,25 +68,64 @@ bool collect_pairs_of(PyObject* other, std::vector<Pair>& pairs) {
   return keys && add_all_of_mapping(other, keys.get(), pairs);
 }
 
-bool collect_pairs(const char* name, PyObject* args, PyObject* kwargs, std::vector<Pair>& pairs) {
+// In a transaction.
+Done put_all(Thread& thread, PyObject* self, const std::vector<Pair>& pairs) {
+  for (const Pair& pair : pairs) {
+    Ref present;
+    const Done done = until_done([&] {
+      return put(thread, self, {pair.key.get(), pair.hash}, pair.value.get(), false, present);
+    });
+    if (done != Done::Yes) return done;
+  }
+  return Done::Yes;
+}
+
+}  // namespace
+
+bool collect_pairs_of_ours(PyObject* dict, std::vector<Pair>& pairs) {
+  std::vector<Item> items;
+  if (!items_of(dict, items)) return false;
+  for (Item& item : items)
+    pairs.push_back(
+        {std::move(item.key), item.entry->hash.load(std::memory_order_relaxed), std::move(item.value)});
+  return true;
+}
+
+bool PairSource::take(PyObject* other) {
+  // As dict does: one that iterates as ours does is asked as a whole.
+  if (!is_stm_dict(other) || Py_TYPE(other)->tp_iter != stm_dict_type->tp_iter)
+    return add_all_of(other, others_);
+  ours_ = other;
+  return true;
+}
+
+bool PairSource::take_arguments(const char* name, PyObject* args, PyObject* kwargs) {
   PyObject* other = nullptr;
   if (!PyArg_UnpackTuple(args, name, 0, 1, &other)) return false;
-  if (other && !collect_pairs_of(other, pairs)) return false;
+  if (other && !take(other)) return false;
   if (!kwargs) return true;
-  return PyArg_ValidateKeywordArguments(kwargs) && add_all_of_dict(kwargs, pairs);
+  return PyArg_ValidateKeywordArguments(kwargs) && add_all_of_dict(kwargs, others_);
+}
+
+bool PairSource::now(std::vector<Pair>& pairs) const {
+  if (ours_ && !collect_pairs_of_ours(ours_, pairs)) return false;
+  for (const Pair& pair : others_)
+    pairs.push_back({Ref::borrow(pair.key.get()), pair.hash, Ref::borrow(pair.value.get())});
+  return true;
 }
 
 bool set_pairs(PyObject* self, const std::vector<Pair>& pairs) {
-  Thread* thread = this_thread();
+  Thread* const thread = this_thread();
+  return thread && in_writing_transaction(*thread, self, [&] { return put_all(*thread, self, pairs); });
+}
+
+bool PairSource::set_in(PyObject* self) const {
+  Thread* const thread = this_thread();
   return thread && in_writing_transaction(*thread, self, [&] {
-           for (const Pair& pair : pairs) {
-             Ref present;
-             const Done done = until_done([&] {
-               return put(*thread, self, {pair.key.get(), pair.hash}, pair.value.get(), false, present);
-             });
-             if (done != Done::Yes) return done;
-           }
-           return Done::Yes;
+           std::vector<Pair> ours;
+           if (ours_ && !collect_pairs_of_ours(ours_, ours)) return Done::Failed;
+           const Done done = put_all(*thread, self, ours);
+           return done == Done::Yes ? put_all(*thread, self, others_) : done;
          });
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/python/collections/dict_views.h"
 
 #include "runtime/python/collections/dict.h"
+#include "runtime/python/collections/set.h"
 
 namespace stmpy {
 namespace {
@@ -49,66 +50,46 @@ PyObject* repr(PyObject* view) {
   return text;
 }
 
-// A new set of the view's, changed by a method of set's.
-template <const char* const& kMethod>
-PyObject* combined(PyObject* left, PyObject* right) {
-  const Ref made = Ref::steal(PySet_New(left));
-  if (!made || !Ref::steal(PyObject_CallMethod(made.get(), kMethod, "(O)", right))) return nullptr;
-  return Py_NewRef(made.get());
-}
-const char* const kIntersect = "intersection_update";
-const char* const kUnite = "update";
-const char* const kSubtract = "difference_update";
-const char* const kDiffer = "symmetric_difference_update";
+bool is_ours(PyObject* object) { return is_stm_set(object) || is_set_view(object); }
 
-// 1 or 0, or -1 with an exception.
-int contains_all(PyObject* container, PyObject* members) {
-  const Ref iterator = Ref::steal(PyObject_GetIter(members));
-  if (!iterator) return -1;
-  for (;;) {
-    const Ref member = Ref::steal(PyIter_Next(iterator.get()));
-    if (!member) return PyErr_Occurred() ? -1 : 1;
-    const int found = PySequence_Contains(container, member.get());
-    if (found <= 0) return found;
-  }
+// What a plain dict or set shows in the place of ours; all else is left as it is.
+Ref plain_operand(PyObject* object) {
+  if (!is_ours(object)) return Ref::borrow(object);
+  if (is_stm_set(object)) return plain_set(object);
+  const Ref dict = plain_dict(dict_of(object));
+  const char* const shown = shows_of(object) == Shows::Keys ? "keys" : "items";
+  return dict ? Ref::steal(PyObject_CallMethod(dict.get(), shown, nullptr)) : Ref();
+}
+
+// Both of one moment, and what `operate` makes of the two. One of them is a view.
+template <class Operate>
+PyObject* with_plain_operands(PyObject* left, PyObject* right, Operate operate) {
+  Ref first, second;
+  const auto look = [&] {
+    first = plain_operand(left);
+    second = first ? plain_operand(right) : Ref();
+    return static_cast<bool>(second);
+  };
+  const bool done = together(look, is_ours(left) && is_ours(right));
+  return done ? operate(first.get(), second.get()) : nullptr;
+}
+
+template <binaryfunc kOperate>
+PyObject* combined(PyObject* left, PyObject* right) {
+  return with_plain_operands(left, right, kOperate);
 }
 
 PyObject* compare(PyObject* self, PyObject* other, int operation) {
   if (!PyAnySet_Check(other) && !PyDictViewSet_Check(other) && !is_set_view(other)) Py_RETURN_NOTIMPLEMENTED;
-  const Py_ssize_t mine = PyObject_Size(self), others = PyObject_Size(other);
-  if (mine < 0 || others < 0) return nullptr;
-  int answer = 0;
-  switch (operation) {
-    case Py_EQ:
-    case Py_NE:
-      answer = mine == others ? contains_all(other, self) : 0;
-      if (answer >= 0 && operation == Py_NE) answer = !answer;
-      break;
-    case Py_LT:
-      answer = mine < others ? contains_all(other, self) : 0;
-      break;
-    case Py_LE:
-      answer = mine <= others ? contains_all(other, self) : 0;
-      break;
-    case Py_GT:
-      answer = mine > others ? contains_all(self, other) : 0;
-      break;
-    case Py_GE:
-      answer = mine >= others ? contains_all(self, other) : 0;
-      break;
-  }
-  return answer < 0 ? nullptr : PyBool_FromLong(answer);
+  return with_plain_operands(self, other, [operation](PyObject* mine, PyObject* others) {
+    return PyObject_RichCompare(mine, others, operation);
+  });
 }
 
 PyObject* is_disjoint(PyObject* self, PyObject* other) {
-  const Ref iterator = Ref::steal(PyObject_GetIter(other));
-  if (!iterator) return nullptr;
-  for (;;) {
-    const Ref member = Ref::steal(PyIter_Next(iterator.get()));
-    if (!member) return PyErr_Occurred() ? nullptr : Py_NewRef(Py_True);
-    const int found = PySequence_Contains(self, member.get());
-    if (found != 0) return found < 0 ? nullptr : Py_NewRef(Py_False);
-  }
+  return with_plain_operands(self, other, [](PyObject* mine, PyObject* others) {
+    return PyObject_CallMethod(mine, "isdisjoint", "(O)", others);
+  });
 }
 
 PyObject* mapping(PyObject* view, void*) { return PyDictProxy_New(dict_of(view)); }
@@ -130,7 +111,7 @@ PyMethodDef value_methods[] = {
 };
 PyMethodDef set_methods[] = {
     {"__reversed__", guarded<iterate_reversed>, METH_NOARGS, "A reverse iterator."},
-    {"isdisjoint", is_disjoint, METH_O, "True if it has nothing in common with an iterable."},
+    {"isdisjoint", guarded<is_disjoint>, METH_O, "True if it has nothing in common with an iterable."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef getsets[] = {
@@ -150,10 +131,10 @@ PySequenceMethods items_sequence = make_sequence_methods(guarded<contains_item>)
 
 PyNumberMethods make_number_methods() {
   PyNumberMethods number = {};
-  number.nb_and = combined<kIntersect>;
-  number.nb_or = combined<kUnite>;
-  number.nb_subtract = combined<kSubtract>;
-  number.nb_xor = combined<kDiffer>;
+  number.nb_and = guarded<combined<PyNumber_And>>;
+  number.nb_or = guarded<combined<PyNumber_Or>>;
+  number.nb_subtract = guarded<combined<PyNumber_Subtract>>;
+  number.nb_xor = guarded<combined<PyNumber_Xor>>;
   return number;
 }
 PyNumberMethods number_methods = make_number_methods();
@@ -170,7 +151,7 @@ PyTypeObject make_type(const char* name, PySequenceMethods& sequence, bool is_se
   type.tp_getset = getsets;
   type.tp_methods = is_set ? set_methods : value_methods;
   if (is_set) {
-    type.tp_richcompare = compare;
+    type.tp_richcompare = guarded<compare>;
     type.tp_hash = PyObject_HashNotImplemented;
     type.tp_as_number = &number_methods;
   }

@@ -85,10 +85,11 @@ class EntryTable {
   template <class Visit>
   void for_each(Visit visit) const {
     std::size_t left = made_.load(core::kAcquire);
-    for (Chunk* chunk = first_chunk_; left > 0; chunk = chunk->next) {
+    for (Chunk* chunk = first_chunk_;; chunk = chunk->next) {
       for (std::size_t index = 0; index < chunk->size && left > 0; ++index, --left) {
         if (!visit(chunk->entries[index])) return;
       }
+      if (left == 0) return;  // the one behind it may be about to be made
     }
   }
   std::size_t count() const { return made_.load(core::kAcquire); }

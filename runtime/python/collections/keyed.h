@@ -66,13 +66,6 @@ Py_ssize_t size_of(PyObject* self);
 // All of them, as of one moment. False with an exception.
 bool items_of(PyObject* self, std::vector<Item>& items);
 
-// Runs it in one transaction, and again as that says. False with an exception.
-template <class Act>
-bool together(Act act) {
-  Thread* const thread = this_thread();
-  return thread && in_one_transaction(*thread, [&] { return act() ? Done::Yes : Done::Failed; });
-}
-
 // --- life and death
 
 PyObject* new_keyed(PyTypeObject* type);

@@ -10,20 +10,21 @@ namespace {
 
 using core::Mode;
 
+Done fail_unrecorded() {
+  raise_unrecorded("this cannot be done");
+  return Done::Failed;
+}
+
 Done hold(Thread& thread, PyObject* self, Entry& entry, Mode mode) {
-  return mode == Mode::Update ? read_cell_for_update(thread, self, entry.cell)
-                              : hold_cell(thread, self, entry.cell);
+  const Done done = mode == Mode::Update ? read_cell_for_update(thread, self, entry.cell)
+                                         : hold_cell(thread, self, entry.cell);
+  return done == Done::Unheld ? fail_unrecorded() : done;  // code that ran since the beginning has entered it
 }
 
 Done hold_record(Thread& thread, PyObject* self, core::Record& record, Mode mode) {
   if (mode == Mode::Read && core::holds(thread.descriptor, record)) return Done::Yes;
   core::Outcome outcome;
   return request(thread, self, record, core::mode_for(thread.descriptor, record, mode), outcome);
-}
-
-Done fail_unrecorded() {
-  raise_unrecorded("this cannot be done");
-  return Done::Failed;
 }
 
 bool contains(const std::vector<Entry*>& entries, const Entry* entry) {

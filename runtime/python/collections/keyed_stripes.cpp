@@ -32,6 +32,13 @@ class AllStripes {
 
   // False: somebody else uses one, or watches it. std::bad_alloc.
   bool own() {
+    // Those that it holds stay raised, so it looks first.
+    const auto may_be_owned = [&](const core::Record& record) {
+      const std::uint64_t bits = record.bits(), holders = bits & core::Record::kHolders;
+      return !(bits & (core::Record::kFat | core::Record::kWatched)) &&
+             (holders == 0 || holders == core::Record::held_pattern(self_.thin_id));
+    };
+    if (!std::all_of(stripes_.records, stripes_.records + stripes_.count(), may_be_owned)) return false;
     taken_.reserve(stripes_.count());
     modes_.resize(stripes_.count());
     for (std::size_t index = 0; index < stripes_.count(); ++index) {

@@ -56,8 +56,9 @@ int set_counted(PyObject* self, Py_ssize_t index, PyObject* value) {
 
 int assign_slice(PyObject* self, Selection selection, PyObject* value) {
   const bool is_extended = selection.step != 1;
+  const bool is_ours = value && is_plain_list(value);
   Ref items;
-  if (value && value != self) {
+  if (value && !is_ours) {
     items = items_from(value);
     if (!items) {
       if (PyErr_ExceptionMatches(PyExc_TypeError) && !Py_TYPE(value)->tp_iter && !PySequence_Check(value))
@@ -67,8 +68,8 @@ int assign_slice(PyObject* self, Selection selection, PyObject* value) {
     }
   }
   const bool done = change_list(self, [&](Thread& thread) {
-    if (value == self) {
-      if (const Done read = collect(thread, self, kAll, items); read != Done::Yes) return read;
+    if (is_ours) {
+      if (const Done read = collect(thread, value, kAll, items); read != Done::Yes) return read;
     }
     const std::size_t given = value ? count_of(items) : 0;
     std::size_t length;
@@ -122,9 +123,9 @@ int contains(PyObject* self, PyObject* value) {
 
 PyObject* compare(PyObject* self, PyObject* other, int operation) {
   if (!is_list(self) || !(is_list(other) || PyList_Check(other))) Py_RETURN_NOTIMPLEMENTED;
-  const Ref left = items_of(self);
-  const Ref right = !left ? Ref() : is_list(other) ? items_of(other) : Ref::borrow(other);
-  return right ? PyObject_RichCompare(left.get(), right.get(), operation) : nullptr;
+  Ref left, right;
+  return items_of_both(self, other, left, right) ? PyObject_RichCompare(left.get(), right.get(), operation)
+                                                 : nullptr;
 }
 
 PyObject* list_repr(PyObject* self) {

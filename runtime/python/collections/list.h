@@ -82,8 +82,14 @@ inline PyObject* const* items_in(const Ref& items) { return PySequence_Fast_ITEM
 inline std::size_t count_of(const Ref& items) {
   return static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.get()));
 }
-// The items of any iterable, in a new list of Python's. Null with an exception.
+// Iterates as STMList does, so that its elements can be asked for as a whole.
+inline bool is_plain_list(PyObject* object) {
+  return is_list(object) && Py_TYPE(object)->tp_iter == list_type->tp_iter;
+}
+// The items of any iterable that is none of ours, in a new list of Python's. Null with an exception.
 Ref items_from(PyObject* iterable);
+// Those of two lists, ours or Python's, of one moment. False with an exception.
+bool items_of_both(PyObject* left, PyObject* right, Ref& lefts, Ref& rights);
 
 PyObject* get_subscript(PyObject* self, PyObject* key);
 int set_subscript(PyObject* self, PyObject* key, PyObject* value);  // null: delete

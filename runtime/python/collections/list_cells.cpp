@@ -166,12 +166,15 @@ Done collect(Thread& thread, PyObject* self, Selection selection, Ref& items) {
   done = read_length(thread, self, length_now);
   if (done != Done::Yes) return done;
   if (length_now != length) return Done::Again;
+  Py_ssize_t found = 0;
   for (Py_ssize_t turn = 0; turn < count; ++turn) {
     PyObject* value = nullptr;
     done = read_cell_fast(thread, self, cell_at(self, selection.index_of(turn)), value);
     if (done != Done::Yes) return done;
-    PyList_SET_ITEM(items.get(), turn, value ? value : Py_NewRef(Py_None));  // an object the collector clears
+    if (value) PyList_SET_ITEM(items.get(), found++, value);
   }
+  // Fewer than there were: in unrecorded(), where others change the list, and where the collector clears it.
+  Py_SET_SIZE(reinterpret_cast<PyVarObject*>(items.get()), found);
   return Done::Yes;
 }
 

@@ -7,7 +7,6 @@
 namespace stmpy {
 
 Ref items_from(PyObject* iterable) {
-  if (is_list(iterable) && Py_TYPE(iterable)->tp_iter == list_type->tp_iter) return items_of(iterable);
   if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable))
     return Ref::steal(PySequence_List(iterable));
   const Ref iterator = Ref::steal(PyObject_GetIter(iterable));
@@ -20,10 +19,19 @@ Ref items_from(PyObject* iterable) {
   return items;
 }
 
+bool items_of_both(PyObject* left, PyObject* right, Ref& lefts, Ref& rights) {
+  const auto look = [&] {
+    lefts = is_list(left) ? items_of(left) : Ref::borrow(left);
+    rights = !lefts ? Ref() : is_list(right) ? items_of(right) : Ref::borrow(right);
+    return static_cast<bool>(rights);
+  };
+  return together(look, is_list(left) && is_list(right));
+}
+
 PyObject* concat_lists(PyObject* left, PyObject* right) {
-  const Ref items = is_list(left) ? items_of(left) : Ref::borrow(left);
-  const Ref more = !items ? Ref() : is_list(right) ? items_of(right) : Ref::borrow(right);
-  const Ref all = more ? Ref::steal(PySequence_Concat(items.get(), more.get())) : Ref();
+  Ref items, more;
+  const bool done = items_of_both(left, right, items, more);
+  const Ref all = done ? Ref::steal(PySequence_Concat(items.get(), more.get())) : Ref();
   return all ? new_list(items_in(all), count_of(all)) : nullptr;
 }
 
@@ -34,13 +42,14 @@ PyObject* repeat_list(PyObject* self, Py_ssize_t times) {
 }
 
 PyObject* extend_in_place(PyObject* self, PyObject* iterable) {
-  Ref items = iterable == self ? Ref() : items_from(iterable);
-  if (iterable != self && !items) return nullptr;
+  const bool is_ours = is_plain_list(iterable);
+  Ref items = is_ours ? Ref() : items_from(iterable);
+  if (!is_ours && !items) return nullptr;
   const bool done = change_list(self, [&](Thread& thread) {
     std::size_t length;
     if (const Done owned = own_length(thread, self, length); owned != Done::Yes) return owned;
-    if (iterable == self) {
-      if (const Done read = collect(thread, self, kAll, items); read != Done::Yes) return read;
+    if (is_ours) {
+      if (const Done read = collect(thread, iterable, kAll, items); read != Done::Yes) return read;
     }
     return splice(thread, self, length, length, length, items_in(items), count_of(items));
   });

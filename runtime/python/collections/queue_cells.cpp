@@ -230,10 +230,12 @@ Done get_item(Thread& thread, PyObject* self, Ref& item) {
 Done finish_item(Thread& thread, PyObject* self, bool& too_often) {
   Cell& done = queue_of(self)->done;
   if (const Done owned = own(thread, self, &done); owned != Done::Yes) return owned;
+  const std::uint32_t number = to_number(done.peek(), 0);
   bool some;
-  const Done looked = look_for_undone(thread, self, to_number(done.peek(), 0), some);
+  if (const Done looked = look_for_undone(thread, self, number, some); looked != Done::Yes) return looked;
+  if (to_number(done.peek(), 0) != number) return Done::Again;  // by a finaliser that the look has let run
   too_often = !some;
-  return looked == Done::Yes && some ? count_as_done(self) : looked;
+  return some ? count_as_done(self) : Done::Yes;
 }
 
 Done read_all_done(Thread& thread, PyObject* self, bool& all_done) {
