@@ -48,6 +48,8 @@ THREADS = [
         for name in "bank conflicts progress retry irrevocable dict set list queue counter".split()
     ),
 ]
+# What threads that lose their turn at random are to show in `make test`.
+HISTORIES = ["isolation/test_python_histories.py", "isolation/test_collection_histories.py"]
 
 
 # Building
@@ -129,7 +131,7 @@ def test(report: Report) -> None:
         in_full = [max(others, key=lambda tag: int(re.findall(r"\d+", tag)[1]))]
         machine.say(f"neither of {', '.join(FULLY_TESTED)} is here: the newest instead, {in_full[0]}")
     for interpreter in [default, *(others[tag] for tag in in_full)]:
-        chains.append(partial(test_python, interpreter=interpreter, name="pytest", tests="."))
+        chains.append(partial(test_fully, interpreter=interpreter))
     for tag in SMOKE_TESTED:
         if tag in others and tag not in in_full:
             chains.append(partial(test_python, interpreter=others[tag], name="smoke test", tests="smoke"))
@@ -164,6 +166,13 @@ def at_fixed_addresses(name: str) -> list[str]:
     """ThreadSanitizer of GCC 12 does not start where the kernel randomises addresses by more than 28 bits."""
     can_fix = subprocess.run(["setarch", "-R", "true"], capture_output=True).returncode == 0
     return ["setarch", "-R"] if name == "thread" and can_fix else []
+
+
+def test_fully(report: Report, interpreter: Interpreter) -> None:
+    """All Python tests; without a GIL the histories once more, with threads that lose their turn."""
+    test_python(report, interpreter, name="pytest", tests=".")
+    if interpreter.free_threaded:
+        test_instrumented(report, interpreter, "preempted", HISTORIES)
 
 
 def test_python(report: Report, interpreter: Interpreter, name: str, tests: str) -> None:
@@ -211,7 +220,7 @@ def sanitize(report: Report) -> None:
 
 
 def preempt(report: Report) -> None:
-    """What has threads, on a runtime whose threads lose their turn between any two accesses to memory.
+    """The semantics, histories and a soak, on a runtime whose threads lose their turn anywhere.
 
     On 3.14t only: a thread in the runtime that has the GIL is alone there. docs/decisions.md says more.
     """
@@ -219,7 +228,8 @@ def preempt(report: Report) -> None:
     if not interpreter:
         report.skip("tests of a preempted runtime", NOT_FOUND)
         return
-    python = test_instrumented(report, interpreter, "preempted", [*THREADS, "isolation", *IGNORED])
+    tests = ["semantics", "isolation", *IGNORED, "-k", "not thousand"]
+    python = test_instrumented(report, interpreter, "preempted", tests)
     if python:
         with report.step("10,000 histories, preempted build"):
             parts = ["dynamic", "compiled", "collections"]
@@ -232,7 +242,7 @@ def test_instrumented(report: Report, interpreter: Interpreter, name: str, tests
     """Installs a build of the runtime, and runs pytest there; returns its `python`."""
     python = None
     environment = sanitizer_environment(interpreter, name) if name in SANITIZERS else {}
-    with report.step(f"install on {interpreter.tag}, {name} build"):
+    with ONE_BUILD, report.step(f"install on {interpreter.tag}, {name} build"):
         python = install_instrumented(interpreter, name)
         if cpython_tests := machine.tests_of(interpreter):
             environment["STMPY_CPYTHON_TESTS"] = str(cpython_tests)

@@ -20,7 +20,9 @@ from stmpy import STMCounter, STMDict, STMList, STMQueue, STMSet, atomic
 
 NAMES = "abcde"
 FILLER = 1000
-"""Behind this come keys that nobody uses, so that a dict or a set grows."""
+"""Behind this come keys that nobody uses ..."""
+FILLERS = [0, 0, 0, 0, 62, 93, 94, 95]
+"""... so many of them: with a few more it makes room, and has more stripes (keyed_stripes.cpp)."""
 
 
 class Failed(Exception):
@@ -30,11 +32,13 @@ class Failed(Exception):
 class Key:
     """All of one hash, so that keys meet; equal ones are different objects."""
 
+    hash = 0
+
     def __init__(self, name: Any) -> None:
         self.name = name
 
     def __hash__(self) -> int:
-        return 7
+        return Key.hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Key) and self.name == other.name
@@ -294,15 +298,18 @@ class Program:
         self._names = NAMES[: source.randint(1, len(NAMES))]
         self._usual = source.sample(sorted(kind.operations), source.randint(2, len(kind.operations)))
         self.has_keys = kind.keyed and source.randrange(2) == 0
+        self.hash = source.choice([0, source.getrandbits(60)])
         self.start = self._some_elements()
         threads = source.randint(2, 6)
-        self.threads = [[self._call() for _ in range(source.randint(1, 4))] for _ in range(threads)]
+        self.threads = [
+            [self._call() for _ in range(source.choice([1, 2, 3, 4, 12]))] for _ in range(threads)
+        ]
 
     def _some_elements(self) -> list[Any]:
         names = [name for name in self._names if self._random.randrange(2)]
         if not self._kind.keyed:
             return [next(self._values) for _ in names]
-        fillers = range(FILLER, FILLER + self._random.choice([0, 0, 0, 60, 88, 92]))
+        fillers = range(FILLER, FILLER + self._random.choice(FILLERS))
         if self._kind.name == "set":
             return [*names, *fillers]
         return [(key, next(self._values)) for key in (*fillers, *names)]
@@ -355,6 +362,7 @@ def history_of(kind: Kind, program: Program) -> tuple[Twin, list[Attempt], Twin]
     def as_key(name: Any) -> Any:
         return Key(name) if program.has_keys else name
 
+    Key.hash = program.hash
     elements = program.start
     if kind.name == "dict":
         collection = kind.make([(as_key(key), value) for key, value in elements])

@@ -12,18 +12,20 @@
 
 namespace {
 
-// Of the accesses one in so many, on the average, is where a thread loses its turn.
+// Of the accesses one in so many, on the average, is where a thread loses its turn; atomic ones, between
+// which threads can see each other, count more than others.
 std::uint32_t period() {
   static const std::uint32_t given = [] {
     const char* const text = std::getenv("STMPY_PREEMPTION_PERIOD");
-    return text ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 1000;
+    return text ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 4000;
   }();
   return given;
 }
-constexpr long kLongestNanoseconds = 200'000;
+// How long others run meanwhile: seldom for so many operations that a table is rebuilt twice.
+constexpr std::uint32_t kShort = 100'000, kLong = 3'000'000;  // in nanoseconds, at most
 
 [[gnu::tls_model("initial-exec")]] thread_local std::uint64_t state = 0;
-[[gnu::tls_model("initial-exec")]] thread_local std::uint32_t left = 0;
+[[gnu::tls_model("initial-exec")]] thread_local std::int64_t left = 0;
 std::atomic<std::uint64_t> threads{0};
 
 // xorshift: each thread has its own sequence.
@@ -39,17 +41,21 @@ std::uint32_t draw() {
   const bool first = state == 0;
   left = draw() % (2 * period()) + 1;
   if (first) return;
-  const std::uint32_t how = draw();
-  if (how % 2 == 0) {
+  const std::uint32_t how = draw() % 32;
+  if (how >= 16) {
     sched_yield();
-  } else {
-    const timespec while_others_run{0, static_cast<long>(how % kLongestNanoseconds)};
-    nanosleep(&while_others_run, nullptr);
+    return;
   }
+  const timespec while_others_run{0, static_cast<long>(draw() % (how == 0 ? kLong : kShort))};
+  nanosleep(&while_others_run, nullptr);
 }
 
 void at_access() {
-  if (left-- == 0) [[unlikely]]
+  if (--left < 0) [[unlikely]]
+    lose_turn();
+}
+void at_atomic_access() {
+  if ((left -= 10) < 0) [[unlikely]]
     lose_turn();
 }
 
@@ -65,7 +71,7 @@ void __tsan_vptr_update(void**, void*) { at_access(); }
 void __tsan_read_range(void*, unsigned long) { at_access(); }
 void __tsan_write_range(void*, unsigned long) { at_access(); }
 void __tsan_atomic_thread_fence(int) {
-  at_access();
+  at_atomic_access();
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 void __tsan_atomic_signal_fence(int) {}
@@ -84,20 +90,20 @@ ACCESSES_OF_SIZE(16)
 // The strongest order for all: x86 reorders little anyway, and what this looks for is in the order of turns.
 #define EXCHANGING(bits, type, name)                                      \
   type __tsan_atomic##bits##_##name(volatile type* at, type value, int) { \
-    at_access();                                                          \
+    at_atomic_access();                                                   \
     return __atomic_##name(at, value, __ATOMIC_SEQ_CST);                  \
   }
 #define ATOMICS_OF_SIZE(bits, type)                                                                        \
   type __tsan_atomic##bits##_load(const volatile type* at, int) {                                          \
-    at_access();                                                                                           \
+    at_atomic_access();                                                                                    \
     return __atomic_load_n(at, __ATOMIC_SEQ_CST);                                                          \
   }                                                                                                        \
   void __tsan_atomic##bits##_store(volatile type* at, type value, int) {                                   \
-    at_access();                                                                                           \
+    at_atomic_access();                                                                                    \
     __atomic_store_n(at, value, __ATOMIC_SEQ_CST);                                                         \
   }                                                                                                        \
   type __tsan_atomic##bits##_exchange(volatile type* at, type value, int) {                                \
-    at_access();                                                                                           \
+    at_atomic_access();                                                                                    \
     return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);                                               \
   }                                                                                                        \
   EXCHANGING(bits, type, fetch_add)                                                                        \
@@ -107,7 +113,7 @@ ACCESSES_OF_SIZE(16)
   EXCHANGING(bits, type, fetch_xor)                                                                        \
   bool __tsan_atomic##bits##_compare_exchange_strong(volatile type* at, type* expected, type desired, int, \
                                                      int) {                                                \
-    at_access();                                                                                           \
+    at_atomic_access();                                                                                    \
     return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);  \
   }                                                                                                        \
   bool __tsan_atomic##bits##_compare_exchange_weak(volatile type* at, type* expected, type desired,        \
