@@ -83,7 +83,8 @@ void become_irrevocable(Descriptor& self) {
 void give_back_token(Descriptor& self) {
   self.has_token = false;
   self.age.store(0, kRelease);
-  token.store(nullptr);
+  Descriptor* holder = &self;
+  token.compare_exchange_strong(holder, nullptr);
 }
 
 }  // namespace stmpy::core

@@ -36,7 +36,7 @@ void finish_attempt(Descriptor& gone) {
   forget_age(gone);
   switch (gone.state().state()) {
     case State::Idle:
-      if (gone.has_token) give_back_token(gone);  // taken, and not begun with
+      give_back_token(gone);  // if it was taken, and not begun with
       break;
     case State::Committed:
       finish_commit(gone);
@@ -109,11 +109,14 @@ std::vector<Seen> transactions_in_progress(const Observer&) {
       if (!before.in_progress()) break;
       Seen seen{{descriptor, before.generation()}, {}};
       descriptor->accesses.observe(descriptor->first_access.get(), [&](const Access& access) {
-        // Alive, even where the attempt ends just now: its references go to limbo while we observe.
         Record* record = access.record.get_acquire();
+        // Where it has ended, this may be what an attempt around it had (a finaliser began it), and be gone.
+        // If not, it is alive, even where the attempt ends just now: its references go to limbo while we
+        // observe.
+        if (!in_progress(seen.attempt)) return false;
         const Mode mode = record->held_by(*descriptor);
         if (mode != Mode::None) seen.pairs.push_back({record, access.object(), mode});
-        return descriptor->state().generation() == before.generation();
+        return true;
       });
       const Status now = descriptor->state();
       if (now.generation() != before.generation() || !now.in_progress()) continue;

@@ -128,6 +128,7 @@ bool write_if_free(Thread& thread, Cell& cell, PyObject* value) {
     core::release_and_wake(thread.descriptor, cell.record, old_value != nullptr);
   if (!old_value) return false;
   core::reclaim_reference(old_value);
+  core::Observer::empty_limbo();  // whoever observed may have looked there before us
   return true;
 }
 

@@ -127,6 +127,27 @@ TEST_F(ForkTest, a_token_that_was_taken_and_not_begun_with_is_free) {
   give_back_token(survivor.self);
 }
 
+// ... also where the descriptor does not say yet that it has it.
+TEST_F(ForkTest, a_token_that_was_just_taken_is_free) {
+  static pid_t child;
+  static Thread* survives;
+  survives = &survivor;
+  schedule_hook = [](Step step) {
+    if (step != Step::TookToken) return;
+    schedule_hook = nullptr;
+    child = fork();
+    if (child != 0) return;
+    finish_attempts_after_fork(&survives->self);
+    _exit(take_token(survives->self) == Wait::Ended ? 0 : 1);
+  };
+  survivor.self.deadline = Clock::now() + std::chrono::seconds(5);
+  ASSERT_EQ(take_token(vanished.self), Wait::Ended);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  give_back_token(vanished.self);
+}
+
 // The child of a thread that forks between another one's replay and its release: nothing is replayed twice.
 TEST_F(ForkTest, an_attempt_whose_log_was_replayed_already_is_not_replayed_again) {
   static ForkTest* test;

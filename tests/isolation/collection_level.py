@@ -19,10 +19,8 @@ from witness import Attempt, Impossible, Nested, Step, Twin, has_witness
 from stmpy import STMCounter, STMDict, STMList, STMQueue, STMSet, atomic
 
 NAMES = "abcde"
-FILLER = 1000
-"""Behind this come keys that nobody uses ..."""
-FILLERS = [0, 0, 0, 0, 62, 93, 94, 95]
-"""... so many of them: with a few more it makes room, and has more stripes (keyed_stripes.cpp)."""
+SIZES = [0, 0, 0, 0, 62, 63, 94, 95]
+"""So many keys a dict or a set has at least: with one or two more it gets more stripes."""
 
 
 class Failed(Exception):
@@ -309,7 +307,7 @@ class Program:
         names = [name for name in self._names if self._random.randrange(2)]
         if not self._kind.keyed:
             return [next(self._values) for _ in names]
-        fillers = range(FILLER, FILLER + self._random.choice(FILLERS))
+        fillers = range(self._random.choice(SIZES) - len(names))  # nobody uses them
         if self._kind.name == "set":
             return [*names, *fillers]
         return [(key, next(self._values)) for key in (*fillers, *names)]

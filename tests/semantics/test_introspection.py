@@ -320,6 +320,39 @@ def test_the_access_map_of_busy_threads(stage):
         worker.result()
 
 
+def test_the_access_map_of_threads_whose_finalisers_run_transactions(stage):
+    """What an attempt lets go of is below the entries of those that its finalisers run."""
+    cells, enough = [Cell() for _ in range(40)], threading.Event()
+    own = threading.local()
+
+    class Final:
+        def __init__(self, cell):
+            self.cell = cell
+
+        def __del__(self):
+            atomic(lambda: self.cell.value)()
+
+    @atomic
+    def replace():
+        for cell in own.cells:
+            cell.value = Final(own.cell)
+        for cell in cells:
+            cell.value  # noqa: B018
+
+    def work():
+        own.cells, own.cell = [Cell() for _ in range(40)], Cell()
+        while not enough.is_set():
+            replace()
+
+    workers = [stage.start(work) for _ in range(2)]
+    for _ in range(500):
+        for pairs in access_map().by_transaction.values():
+            assert set(pairs.values()) <= {"read", "write", "update"}
+    enough.set()
+    for worker in workers:
+        worker.result()
+
+
 # --- the revert log
 
 
