@@ -6,17 +6,17 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from queue import Empty, Full
 from typing import Any
 
+from collection_kinds import Items, Key, Kind, replay, returned_by
 from core_level import Finding
 from python_level import hasty_switches
-from witness import Attempt, Impossible, Nested, Step, Twin, has_witness
+from witness import Attempt, Nested, Step, Twin, has_witness
 
-from stmpy import STMCounter, STMDict, STMList, STMQueue, STMSet, atomic
+from stmpy import atomic
 
 NAMES = "abcde"
 SIZES = [0, 0, 0, 0, 62, 63, 94, 95]
@@ -25,253 +25,6 @@ SIZES = [0, 0, 0, 0, 62, 63, 94, 95]
 
 class Failed(Exception):
     """Leaves a call, which takes it back."""
-
-
-class Key:
-    """All of one hash, so that keys meet; equal ones are different objects."""
-
-    hash = 0
-
-    def __init__(self, name: Any) -> None:
-        self.name = name
-
-    def __hash__(self) -> int:
-        return Key.hash
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self.name == other.name
-
-
-def name_of(key: Any) -> Any:
-    return key.name if isinstance(key, Key) else key
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A type of collection. Each operation is called with the collection and its arguments."""
-
-    name: str
-    make: Callable[[list[Any]], Any]
-    contents: Callable[[Any], Twin]
-    """What is in it at the end, as the twin has it."""
-    operations: dict[str, Callable[..., Any]]
-    twin: Callable[[Twin], Any]
-    """A builtin with that in it, on which the same operations do the same."""
-    contents_of_twin: Callable[[Any], Twin]
-    chooses: frozenset[str] = frozenset()
-    """Operations that may return any of the elements, and remove it."""
-    step_by_step: frozenset[str] = frozenset()
-    """Operations that are one only in a transaction."""
-    keyed: bool = False
-
-
-def pairs(mapping: Any) -> list[tuple[Any, Any]]:
-    return [(name_of(key), value) for key, value in mapping.items()]
-
-
-def pop_item(mapping: Any) -> tuple[Any, Any]:
-    key, value = mapping.popitem()
-    return name_of(key), value
-
-
-def delete(target: Any, key: Any) -> None:
-    del target[key]
-
-
-def set_item(target: Any, key: Any, value: Any) -> None:
-    target[key] = value
-
-
-def update_from(mapping: Any, key: Any, other: Any, value: Any) -> None:
-    mapping.update([(key, value), (other, value + 1)])
-
-
-DICT = Kind(
-    name="dict",
-    make=STMDict,
-    contents=lambda mapping: tuple(pairs(mapping)),
-    operations={
-        "get": lambda mapping, key, _: mapping.get(key),
-        "set": set_item,
-        "set too": set_item,
-        "pop": lambda mapping, key, _: mapping.pop(key, None),
-        "delete": lambda mapping, key, _: delete(mapping, key),
-        "setdefault": lambda mapping, key, value: mapping.setdefault(key, value),
-        "in": lambda mapping, key, _: key in mapping,
-        "items": lambda mapping, *_: pairs(mapping),
-        "reversed": lambda mapping, *_: [name_of(key) for key in reversed(mapping)],
-        "len": lambda mapping, *_: len(mapping),
-        "popitem": lambda mapping, *_: pop_item(mapping),
-        "update": lambda mapping, key, value: update_from(mapping, key, type(key)("a"), value),
-        "clear": lambda mapping, *_: mapping.clear(),
-    },
-    twin=dict,
-    contents_of_twin=lambda mapping: tuple(mapping.items()),
-    keyed=True,
-)
-
-
-def sorted_names(elements: Any) -> list[Any]:
-    return sorted(map(name_of, elements), key=str)
-
-
-SET = Kind(
-    name="set",
-    make=STMSet,
-    contents=frozenset,
-    operations={
-        "add": lambda elements, key, _: elements.add(key),
-        "add too": lambda elements, key, _: elements.add(key),
-        "discard": lambda elements, key, _: elements.discard(key),
-        "remove": lambda elements, key, _: elements.remove(key),
-        "in": lambda elements, key, _: key in elements,
-        "elements": lambda elements, *_: sorted_names(elements),
-        "len": lambda elements, *_: len(elements),
-        "pop": lambda elements, *_: name_of(elements.pop()),
-        "update": lambda elements, key, _: elements.update([key, type(key)("a")]),
-        "toggle": lambda elements, key, _: elements.symmetric_difference_update([key]),
-        "only": lambda elements, key, _: elements.intersection_update([key, type(key)("b")]),
-        "clear": lambda elements, *_: elements.clear(),
-    },
-    twin=set,
-    contents_of_twin=frozenset,
-    chooses=frozenset({"pop"}),
-    keyed=True,
-)
-
-
-def slice_set(elements: Any, index: int, value: Any) -> None:
-    elements[index : index + 2] = [value, value + 1, value + 2]
-
-
-def insert(elements: Any, index: int, value: Any) -> None:
-    elements.insert(index, value)
-
-
-LIST = Kind(
-    name="list",
-    make=STMList,
-    contents=tuple,
-    operations={
-        "get": lambda elements, index, _: elements[index],
-        "set": set_item,
-        "append": lambda elements, _, value: elements.append(value),
-        "append too": lambda elements, _, value: elements.append(value),
-        "pop": lambda elements, *_: elements.pop(),
-        "pop first": lambda elements, *_: elements.pop(0),
-        "insert": insert,
-        "delete": lambda elements, index, _: delete(elements, index),
-        "set slice": slice_set,
-        "elements": lambda elements, *_: list(elements),
-        "slice": lambda elements, index, _: list(elements[index:]),
-        "reversed": lambda elements, *_: list(reversed(elements)),
-        "len": lambda elements, *_: len(elements),
-        "extend": lambda elements, _, value: elements.extend([value, value + 1]),
-        "reverse": lambda elements, *_: elements.reverse(),
-        "index": lambda elements, *_: elements.index(1),
-        "clear": lambda elements, *_: elements.clear(),
-    },
-    twin=list,
-    contents_of_twin=tuple,
-    step_by_step=frozenset({"elements", "reversed"}),
-)
-
-
-class PlainQueue(list[Any]):
-    """Of two places."""
-
-    def put_nowait(self, value: Any) -> None:
-        if len(self) >= 2:
-            raise Full
-        self.append(value)
-
-    def get_nowait(self) -> Any:
-        if not self:
-            raise Empty
-        return self.pop(0)
-
-    def qsize(self) -> int:
-        return len(self)
-
-    def empty(self) -> bool:
-        return not self
-
-    def full(self) -> bool:
-        return len(self) >= 2
-
-
-def queue_of(elements: list[Any]) -> STMQueue[Any]:
-    queue: STMQueue[Any] = STMQueue(maxsize=2)
-    for element in elements[:2]:
-        queue.put_nowait(element)
-    return queue
-
-
-def emptied(queue: Any) -> Twin:
-    return tuple(queue.get_nowait() for _ in range(queue.qsize()))
-
-
-QUEUE = Kind(
-    name="queue",
-    make=queue_of,
-    contents=emptied,
-    operations={
-        "put": lambda queue, _, value: queue.put_nowait(value),
-        "put too": lambda queue, _, value: queue.put_nowait(value),
-        "get": lambda queue, *_: queue.get_nowait(),
-        "get too": lambda queue, *_: queue.get_nowait(),
-        "qsize": lambda queue, *_: queue.qsize(),
-        "empty": lambda queue, *_: queue.empty(),
-        "full": lambda queue, *_: queue.full(),
-    },
-    twin=PlainQueue,
-    contents_of_twin=tuple,
-)
-
-
-class PlainCounter:
-    def __init__(self, elements: Any) -> None:
-        self.value = sum(elements)
-
-    def add(self, amount: int) -> None:
-        self.value += amount
-
-
-COUNTER = Kind(
-    name="counter",
-    make=lambda elements: STMCounter(sum(elements)),
-    contents=lambda counter: (counter.value,),
-    operations={
-        "add": lambda counter, _, value: counter.add(value),
-        "add too": lambda counter, _, value: counter.add(value),
-        "subtract": lambda counter, _, value: counter.add(-value),
-        "value": lambda counter, *_: counter.value,
-        "assign": lambda counter, _, value: setattr(counter, "value", value),
-    },
-    twin=PlainCounter,
-    contents_of_twin=lambda counter: (counter.value,),
-)
-
-KINDS = [DICT, SET, LIST, QUEUE, COUNTER]
-
-
-def returned_by(operation: Callable[..., Any], target: Any, arguments: tuple[Any, ...]) -> Any:
-    """What it returns, or the exception's name."""
-    try:
-        return operation(target, *arguments)
-    except (IndexError, KeyError, ValueError, Empty, Full, RuntimeError) as error:
-        return type(error).__name__
-
-
-def replay(kind: Kind, twin: Twin, step: Step) -> Twin:
-    target = kind.twin(twin)
-    if step.name in kind.chooses and step.returned != "KeyError":
-        if step.returned not in target:
-            raise Impossible
-        target.remove(step.returned)
-    elif returned_by(kind.operations[step.name], target, step.arguments) != step.returned:
-        raise Impossible
-    return kind.contents_of_twin(target)
 
 
 # Programs
@@ -297,20 +50,19 @@ class Program:
         self._usual = source.sample(sorted(kind.operations), source.randint(2, len(kind.operations)))
         self.has_keys = kind.keyed and source.randrange(2) == 0
         self.hash = source.choice([0, source.getrandbits(60)])
-        self.start = self._some_elements()
+        self.items = self._some_items()
         threads = source.randint(2, 6)
         self.threads = [
             [self._call() for _ in range(source.choice([1, 2, 3, 4, 12]))] for _ in range(threads)
         ]
 
-    def _some_elements(self) -> list[Any]:
+    def _some_items(self) -> Items:
         names = [name for name in self._names if self._random.randrange(2)]
-        if not self._kind.keyed:
-            return [next(self._values) for _ in names]
-        fillers = range(self._random.choice(SIZES) - len(names))  # nobody uses them
-        if self._kind.name == "set":
-            return [*names, *fillers]
-        return [(key, next(self._values)) for key in (*fillers, *names)]
+        others = (
+            range(self._random.choice(SIZES) - len(names)) if self._kind.keyed else ()
+        )  # nobody uses them
+        keys = self._random.sample([*others, *names], len(others) + len(names))
+        return [(key, next(self._values)) for key in keys]
 
     def _call(self) -> Call:
         operation = self._operation()
@@ -361,12 +113,7 @@ def history_of(kind: Kind, program: Program) -> tuple[Twin, list[Attempt], Twin]
         return Key(name) if program.has_keys else name
 
     Key.hash = program.hash
-    elements = program.start
-    if kind.name == "dict":
-        collection = kind.make([(as_key(key), value) for key, value in elements])
-    else:
-        collection = kind.make([as_key(element) for element in elements])
-    start = kind.contents_of_twin(kind.twin(elements[:2] if kind.name == "queue" else elements))
+    collection = kind.make([(as_key(key), value) for key, value in program.items])
     clock = itertools.count(1).__next__
     ready = threading.Barrier(len(program.threads))
     attempts: list[list[Attempt]] = [[] for _ in program.threads]
@@ -432,10 +179,4 @@ def history_of(kind: Kind, program: Program) -> tuple[Twin, list[Attempt], Twin]
             thread.join()
     if errors:
         raise errors[0]
-    return start, list(itertools.chain(*attempts)), plain(kind, collection)
-
-
-def plain(kind: Kind, collection: Any) -> Twin:
-    """What is in it at the end, with names for keys."""
-    contents = kind.contents(collection)
-    return frozenset(map(name_of, contents)) if kind.name == "set" else contents
+    return kind.twin(program.items), list(itertools.chain(*attempts)), kind.contents(collection)

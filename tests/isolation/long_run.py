@@ -18,6 +18,7 @@ from typing import Literal
 import collection_level
 import core_level
 import python_level
+from collection_kinds import KINDS
 from core_level import Finding
 
 RUNS = 5
@@ -32,9 +33,8 @@ def of_core(seed: int, programs: int) -> Iterator[Finding | None]:
 
 
 def of_collections(seed: int, programs: int) -> Iterator[Finding | None]:
-    kinds = collection_level.KINDS
-    each = -(-programs // len(kinds))
-    return chain(*(collection_level.findings(kind, seed=seed, programs=each, runs=RUNS) for kind in kinds))
+    each = -(-programs // len(KINDS))
+    return chain(*(collection_level.findings(kind, seed=seed, programs=each, runs=RUNS) for kind in KINDS))
 
 
 PARTS: dict[str, Callable[[int, int], Iterator[Finding | None]]] = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from collection_level import DICT, KINDS, SET, Kind, findings, replay
+from collection_kinds import DICT, KINDS, SET, Kind, replay
+from collection_level import findings
 from witness import Attempt, Nested, Step, has_witness
 
 from stmpy import STMDict
