@@ -1,8 +1,7 @@
-// Instead of ThreadSanitizer's library: the compiler calls these before each access to memory and for each
-// atomic one
-// (-fsanitize=thread), and now and then the thread that does so loses its turn there. What goes wrong only
-// where two instructions are far apart goes wrong soon. Nothing is checked here: the tests see what comes of
-// it.
+// Instead of ThreadSanitizer's library: the compiler calls these before each access to memory, and in the
+// place of each atomic one (-fsanitize=thread). Now and then the thread that does so loses its turn there,
+// and what goes wrong only where two instructions are far apart goes wrong soon. Nothing is checked here:
+// the tests see what comes of it.
 #include <sched.h>
 #include <time.h>
 
@@ -12,8 +11,9 @@
 
 namespace {
 
-// Of the accesses one in so many, on the average, is where a thread loses its turn; atomic ones, between
-// which threads can see each other, count more than others.
+// After so many accesses, on the average, a thread loses its turn. Atomic ones, between which threads can
+// see each other, count as kAtomic.
+constexpr int kAtomic = 10;
 std::uint32_t period() {
   static const std::uint32_t given = [] {
     const char* const text = std::getenv("STMPY_PREEMPTION_PERIOD");
@@ -55,7 +55,7 @@ void at_access() {
     lose_turn();
 }
 void at_atomic_access() {
-  if ((left -= 10) < 0) [[unlikely]]
+  if ((left -= kAtomic) < 0) [[unlikely]]
     lose_turn();
 }
 
