@@ -129,8 +129,8 @@ void retire_descriptors_of_others(const Descriptor* survivor) {
 }
 
 Totals statistics() {
-  Totals totals = sum();
   const std::lock_guard guard(reset_mutex);
+  Totals totals = sum();
   for (int counter = 0; counter < static_cast<int>(Counter::Count); ++counter) {
     totals.values[counter] -= std::min(totals.values[counter], forgotten.values[counter]);
   }
@@ -138,9 +138,8 @@ Totals statistics() {
 }
 
 void reset_statistics() {
-  const Totals now = sum();
   const std::lock_guard guard(reset_mutex);
-  forgotten = now;
+  forgotten = sum();
   for (Descriptor* descriptor : all_descriptors()) descriptor->counters.reset_peaks();
 }
 
