@@ -27,8 +27,7 @@ def passes_in_child(check: Callable[[], object]) -> bool:
             check()
             status = 0
         except BaseException:
-            traceback.print_exc()
+            traceback.print_exc(file=sys.__stderr__)
         finally:
-            sys.stderr.flush()
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

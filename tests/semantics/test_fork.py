@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -374,10 +375,16 @@ def waits_and_alternatives_work():
         or_else(lambda: retry(), mine)
 
     @atomic
+    def wait():
+        with contextlib.suppress(TransactionTimeout):
+            atomic(timeout=0.01)(lambda: turn.value < 0 or retry())()
+            return "not in vain"
+        return "in vain"
+
     def wait_in_vain():
         try:
-            atomic(timeout=0.01)(lambda: turn.value < 0 or retry())()
-        except TransactionTimeout:
+            return wait()
+        except TransactionTimeout:  # while it waited between two attempts
             return "in vain"
 
     tasks = [own.start(wait_for, number) for number in reversed(range(count))]

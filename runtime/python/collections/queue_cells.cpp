@@ -171,7 +171,7 @@ Done take_item(Thread& thread, PyObject* self, Ref& item) {
   Queue* const queue = queue_of(self);
   item = Ref();
   // Who finds it empty only reads: any number of them may look, and wait for an item.
-  const Cell* const likely = queue->likely_head.load(std::memory_order_relaxed);
+  const Cell* const likely = queue->likely_head.load(core::kAcquire);
   if (!likely || !likely->peek()) {
     bool empty;
     const Done done = read_is_empty(thread, self, empty);
@@ -192,7 +192,7 @@ Done take_item(Thread& thread, PyObject* self, Ref& item) {
   if (!new_head || !next_place) return Done::Failed;
   item = Ref::steal(exchange_value(*place, nullptr));
   const Ref replaced = Ref::steal(exchange_value(queue->head, new_head.get()));
-  queue->likely_head.store(next_place, std::memory_order_relaxed);
+  queue->likely_head.store(next_place, core::kRelease);
   return Done::Yes;
 }
 
