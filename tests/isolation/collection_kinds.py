@@ -133,6 +133,14 @@ def slice_set(elements: Any, index: int, value: Any) -> None:
     elements[index : index + 2] = [value, value + 1, value + 2]
 
 
+def set_every_second_one(elements: Any, _: int, value: Any) -> None:
+    elements[::2] = [value, value + 1]
+
+
+def delete_every_second_one(elements: Any, *_: Any) -> None:
+    del elements[::2]
+
+
 def insert(elements: Any, index: int, value: Any) -> None:
     elements.insert(index, value)
 
@@ -159,7 +167,13 @@ LIST = Kind(
         "len": lambda elements, *_: len(elements),
         "extend": lambda elements, _, value: elements.extend([value, value + 1]),
         "reverse": lambda elements, *_: elements.reverse(),
-        "index": lambda elements, *_: elements.index(1),
+        "append 1": lambda elements, *_: elements.append(1),
+        "index of 1": lambda elements, *_: elements.index(1),
+        "remove 1": lambda elements, *_: elements.remove(1),
+        "every second one": lambda elements, *_: list(elements[::2]),
+        "set every second one": set_every_second_one,
+        "delete every second one": delete_every_second_one,
+        "sort": lambda elements, *_: elements.sort(),
         "clear": lambda elements, *_: elements.clear(),
     },
     step_by_step=frozenset({"elements", "reversed"}),
