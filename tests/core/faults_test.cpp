@@ -66,6 +66,23 @@ TEST_F(FaultsTest, a_transaction_that_reads_and_writes_much) {
   });
 }
 
+TEST_F(FaultsTest, a_transaction_that_is_no_larger_than_the_one_before_allocates_nothing) {
+  std::deque<Ref<Object>> values;
+  for (int made = 0; made < kThings; ++made) values.push_back(make<Object>(made));
+  const auto work = [&] {
+    const int attempts = thread.call([&] {
+      for (std::size_t index = 0; index < kThings; ++index) {
+        thread.number(*things[index], 0);
+        thread.number(*things[index], 1, Mode::Update);
+        thread.write(*things[index], Ref<Object>(values[index]), 1);
+      }
+    });
+    EXPECT_EQ(attempts, 1);
+  };
+  EXPECT_GT(fail_each_allocation(work, [](bool) {}), 0);
+  EXPECT_EQ(fail_each_allocation(work, [](bool raised) { EXPECT_FALSE(raised); }), 0);
+}
+
 TEST_F(FaultsTest, a_transaction_with_savepoints) {
   struct Reverted {};
   expect_reverted_each_time([&] {
