@@ -394,6 +394,11 @@ TEST_F(SeniorityTest, a_senior_is_doomed_by_an_older_one_while_it_waits) {
   });
   oldest.run_to(Step::Doomed);
   EXPECT_EQ(younger_descriptor->state().state(), State::Doomed);
+  // It is about to sleep, and will not: the wake-up is there. Taken here in its place, and given back.
+  const Clock::time_point before = Clock::now();
+  younger_descriptor->parker.park(before + std::chrono::seconds(20));
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(10));
+  younger_descriptor->parker.unpark();
   younger.run_to(Step::Undone);
   younger.let_go();
   oldest.run_to_end();
