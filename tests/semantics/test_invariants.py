@@ -20,6 +20,7 @@ from stmpy import (
     TransactionError,
     TransactionTimeout,
     TransactionUsageError,
+    _runtime,
     access_map,
     atomic,
     atomically,
@@ -655,7 +656,7 @@ def test_a_write_outside_waits_for_its_turn_and_is_checked_then(stage):
     holder = stage.start(hold)
     inside.reached()
     writer = stage.start(setattr, account, "balance", -1)
-    stage.until(lambda: writer.is_running())
+    stage.until(lambda: _runtime.waits(0))
     inside.resume()
     holder.result()
     with violated(account, "covered"):
