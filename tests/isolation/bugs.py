@@ -327,7 +327,7 @@ bool doom(Descriptor& self) {
         "  --self.depth;\n",
         """\
   --self.depth;
-  self.made.forwards(self.first_made, [&](const Made& made) {
+  self.made.forwards(self.first_made.get(), [&](const Made& made) {
     made.for_each_record([&](Record& record) { record.release(self); });
   });
 """,
@@ -347,7 +347,7 @@ bool doom(Descriptor& self) {
         """\
     release_rest(self, committed);
   if (!committed) {
-    self.made.forwards(self.first_made, [&](const Made& made) {
+    self.made.forwards(self.first_made.get(), [&](const Made& made) {
       made.for_each_record([&](Record& record) {
         Refusal refusal;
         record.request(self, Mode::Write, refusal);
