@@ -7,10 +7,17 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from stmpy import _runtime
+
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed. Nothing waits for as long as this when it succeeds."""
+
+
+def someone_waits() -> bool:
+    """For another transaction, in place or between two attempts: it is about to sleep, or sleeps."""
+    return bool(_runtime.waits(0))
 
 
 class Pause:

@@ -9,8 +9,9 @@ import time
 
 import pytest
 from cells import Cell
+from stage import someone_waits
 
-from stmpy import access_map, atomic, current_transaction, in_transaction, stats
+from stmpy import atomic, current_transaction, in_transaction, stats
 
 
 class Woken(Exception):
@@ -38,12 +39,8 @@ def interrupt_when(stage, condition, number=signal.SIGINT):
     return sent
 
 
-def waits_in_place():
-    return any(not pairs for pairs in access_map().by_transaction.values())
-
-
 def test_a_keyboard_interrupt_ends_a_wait_in_place(stage, held):
-    sent = interrupt_when(stage, waits_in_place)
+    sent = interrupt_when(stage, someone_waits)
 
     @atomic
     def wait():
@@ -76,7 +73,7 @@ def test_a_keyboard_interrupt_ends_a_wait_between_attempts(stage, held):
 
 
 def test_a_keyboard_interrupt_ends_the_wait_of_a_write_outside(stage, held):
-    sent = interrupt_when(stage, waits_in_place)
+    sent = interrupt_when(stage, someone_waits)
     with pytest.raises(KeyboardInterrupt):
         held.value = "mine"
     assert time.monotonic() - sent[0] < 0.5
@@ -106,7 +103,7 @@ def test_a_handler_that_returns_lets_the_wait_go_on(stage, held, handler):
         held.resume()
 
     handler(note)
-    interrupt_when(stage, waits_in_place, signal.SIGUSR1)
+    interrupt_when(stage, someone_waits, signal.SIGUSR1)
 
     @atomic
     def wait():
@@ -157,7 +154,7 @@ def test_what_a_handler_accesses_in_a_waiting_transaction_belongs_to_it(stage, h
         held.resume()
 
     handler(note)
-    interrupt_when(stage, waits_in_place, signal.SIGUSR1)
+    interrupt_when(stage, someone_waits, signal.SIGUSR1)
 
     @atomic
     def wait():
@@ -174,7 +171,7 @@ def test_an_exception_of_a_handler_leaves_a_wait(stage, held, handler):
         raise Woken
 
     handler(fail)
-    interrupt_when(stage, waits_in_place, signal.SIGUSR1)
+    interrupt_when(stage, someone_waits, signal.SIGUSR1)
 
     @atomic
     def wait():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 from cells import Cell, Reverted
+from stage import someone_waits
 
 from stmpy import (
     InvariantViolated,
@@ -20,7 +21,6 @@ from stmpy import (
     TransactionError,
     TransactionTimeout,
     TransactionUsageError,
-    _runtime,
     access_map,
     atomic,
     atomically,
@@ -656,7 +656,7 @@ def test_a_write_outside_waits_for_its_turn_and_is_checked_then(stage):
     holder = stage.start(hold)
     inside.reached()
     writer = stage.start(setattr, account, "balance", -1)
-    stage.until(lambda: _runtime.waits(0))
+    stage.until(someone_waits)
     inside.resume()
     holder.result()
     with violated(account, "covered"):

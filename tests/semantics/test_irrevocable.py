@@ -10,10 +10,10 @@ import threading
 import pytest
 from cells import Cell
 from rivals import Rival
-from stage import Stage
+from stage import Stage, someone_waits
 
 import stmpy
-from stmpy import TransactionTimeout, TransactionUsageError, _runtime, atomic
+from stmpy import TransactionTimeout, TransactionUsageError, atomic
 
 
 class Refused(Exception):
@@ -204,7 +204,7 @@ def test_a_keyboard_interrupt_ends_a_wait_for_its_turn(stage: Stage) -> None:
     before = stmpy.stats().waits
 
     def interrupt() -> None:
-        stage.until(lambda: _runtime.waits(0))  # before that it would interrupt the test
+        stage.until(someone_waits)  # before that it would interrupt the test
         os.kill(os.getpid(), signal.SIGINT)
 
     killer = stage.start(interrupt)

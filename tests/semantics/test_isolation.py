@@ -6,17 +6,14 @@ import threading
 
 import pytest
 from cells import Cell, Reverted
+from stage import someone_waits
 
-from stmpy import STMObject, access_map, atomic, stats
+from stmpy import STMObject, atomic, stats
 
 
 class Pair(STMObject):
     def __init__(self, left=0, right=0):
         self.left, self.right = left, right
-
-
-def someone_waits_holding_nothing():
-    return any(not pairs for pairs in access_map().by_transaction.values())
 
 
 def test_a_reader_never_sees_half_of_a_transfer(stage):
@@ -144,7 +141,7 @@ def test_a_write_outside_waits_for_its_turn(stage):
     changer = stage.start(change)
     inside.reached()
     writer = stage.start(write)
-    stage.until(someone_waits_holding_nothing)
+    stage.until(someone_waits)
     assert cell.value == 0
     inside.resume()
     assert changer.result() == "inside"
@@ -167,7 +164,7 @@ def test_a_write_outside_waits_for_readers_too(stage):
     reader = stage.start(read_twice)
     inside.reached()
     writer = stage.start(write)
-    stage.until(someone_waits_holding_nothing)
+    stage.until(someone_waits)
     assert cell.value == 1
     inside.resume()
     assert reader.result() == (1, 1)
@@ -190,7 +187,7 @@ def test_a_delete_outside_waits_for_its_turn(stage):
     reader = stage.start(read_twice)
     inside.reached()
     deleter = stage.start(delete)
-    stage.until(someone_waits_holding_nothing)
+    stage.until(someone_waits)
     inside.resume()
     assert reader.result() == (1, 1)
     deleter.result()

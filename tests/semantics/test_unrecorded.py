@@ -8,6 +8,7 @@ import sys
 import pytest
 from cells import Cell, Reverted
 from rivals import swallowing
+from stage import someone_waits
 
 from stmpy import (
     AbortTransaction,
@@ -16,7 +17,6 @@ from stmpy import (
     STMObject,
     TransactionLocal,
     TransactionUsageError,
-    _runtime,
     access_map,
     atomic,
     atomically,
@@ -128,7 +128,7 @@ def test_what_was_read_before_stays_as_it_was(stage):
         first = cell.value
         stage.start(setattr, cell, "value", "after")
         with unrecorded():
-            stage.until(lambda: _runtime.waits(0))
+            stage.until(someone_waits)
             second = cell.value
         return first, second
 
