@@ -7,7 +7,7 @@ help:
 	@echo "make demo    set up everything, replay a year of flights on several threads"
 	@echo "make test    set up everything, run all tests on every interpreter at hand"
 	@echo "make sanitize  the tests with AddressSanitizer, UBSan and ThreadSanitizer in the runtime"
-	@echo "make preempt  the tests with threads, which lose their turn at random in the runtime"
+	@echo "make preempt  semantics, histories and a soak, with threads that lose their turn in the runtime"
 	@echo "make soak    everything at once for an hour (SECONDS=3600) on each interpreter"
 	@echo "make bench   set up everything, measure against plain code and one global lock"
 	@echo "make lint    ruff, mypy --strict, clang-format"
